@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control groups: cgroups(7); Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst of the kernel.
+#include "sandbox/cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace wardenv::sandbox {
+namespace {
+
+constexpr const char* kPrefix = "wardenv-";
+constexpr const char* kSupervisor = "wardenv.supervisor";  // where our own process sits; the delegated group's owner removes it
+
+Status write_value(int folder, const char* file, const std::string& value) {
+  UniqueFd fd(::openat(folder, file, O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(ErrorCode::kHost, std::string("cgroup file ") + file);
+  if (::write(fd.get(), value.data(), value.size()) < 0) {
+    return fail_errno(ErrorCode::kHost, "cgroup file " + std::string(file) + " does not take " + value);
+  }
+  return {};
+}
+
+std::string read_value(int folder, const char* file) {
+  UniqueFd fd(::openat(folder, file, O_RDONLY | O_CLOEXEC));
+  char text[4096];
+  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
+  return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string();
+}
+
+std::uint64_t number(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
+
+// The number after `key` at the start of a line: "oom_kill 3".
+std::uint64_t keyed(const std::string& text, const std::string& key) {
+  const std::string all = "\n" + text;
+  const auto at = all.find("\n" + key + " ");
+  return at == std::string::npos ? 0 : std::strtoull(all.c_str() + at + key.size() + 2, nullptr, 10);
+}
+
+bool host_has_swap() {
+  UniqueFd fd(::open("/proc/swaps", O_RDONLY | O_CLOEXEC));
+  char text[512];
+  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : 0;
+  const char* first_line_end = got > 0 ? static_cast<const char*>(std::memchr(text, '\n', static_cast<std::size_t>(got))) : nullptr;
+  return first_line_end != nullptr && first_line_end + 1 < text + got;
+}
+
+std::string fresh_name() {
+  std::uint64_t value = 0;
+  if (::getrandom(&value, sizeof value, 0) < 0) value = static_cast<std::uint64_t>(::getpid());
+  char name[32];
+  std::snprintf(name, sizeof name, "%s%016llx", kPrefix, static_cast<unsigned long long>(value));
+  return name;
+}
+
+void sweep_folder(const std::string& parent) {
+  DIR* folder = ::opendir(parent.c_str());
+  if (folder == nullptr) return;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (std::strncmp(entry->d_name, kPrefix, std::strlen(kPrefix)) != 0) continue;
+    const std::string path = parent + "/" + entry->d_name;
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::rmdir(path.c_str());
+  }
+  ::closedir(folder);
+}
+
+}  // namespace
+
+Status CgroupLeaf::make_folder(const std::string& parent, const std::string& name) {
+  Folder folder;
+  const std::string path = parent + "/" + name;
+  if (::mkdir(path.c_str(), 0755) < 0) return fail_errno(ErrorCode::kHost, "cannot make control group `" + path + "`");
+  folder.path = path;
+  folder.fd.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool good = folder.fd.valid() && ::flock(folder.fd.get(), LOCK_SH | LOCK_NB) == 0;
+  const int error = errno;
+  folders_.push_back(std::move(folder));
+  return good ? Status{} : fail_errno(ErrorCode::kHost, "cannot hold control group `" + path + "`", error);
+}
+
+Result<CgroupLeaf> CgroupLeaf::create(const CgroupHost& host, const CgroupPlan& plan) {
+  CgroupLeaf leaf;
+  leaf.kind_ = plan.kind;
+  const std::string name = fresh_name();
+  if (plan.kind == CgroupKind::kV2) {
+    WARDENV_TRY(leaf.make_folder(host.memory_dir, name));
+    WARDENV_TRY(leaf.limit_v2(plan));
+    return leaf;
+  }
+  for (const std::string& parent : {host.memory_dir, host.pids_dir, host.cpu_dir}) WARDENV_TRY(leaf.make_folder(parent, name));
+  for (Folder& folder : leaf.folders_) {
+    folder.tasks.reset(::openat(folder.fd.get(), "tasks", O_WRONLY | O_CLOEXEC));
+    if (!folder.tasks.valid()) return fail_errno(ErrorCode::kHost, "cannot open `" + folder.path + "/tasks`");
+  }
+  WARDENV_TRY(leaf.limit_v1(plan));
+  WARDENV_TRY(leaf.watch_oom_v1());
+  return leaf;
+}
+
+Status CgroupLeaf::limit_v1(const CgroupPlan& plan) {
+  const int memory = folders_[0].fd.get();
+  WARDENV_TRY(write_value(memory, "memory.limit_in_bytes", std::to_string(plan.memory_bytes)));
+  if (auto status = write_value(memory, "memory.memsw.limit_in_bytes", std::to_string(plan.memory_bytes)); !status) {
+    // Without swap accounting the limit holds only where there is nothing to swap to.
+    if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
+  }
+  WARDENV_TRY(write_value(folders_[1].fd.get(), "pids.max", std::to_string(plan.processes)));
+  return write_value(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan.cpu_quota_us));
+}
+
+Status CgroupLeaf::limit_v2(const CgroupPlan& plan) {
+  const int folder = folders_[0].fd.get();
+  WARDENV_TRY(write_value(folder, "memory.max", std::to_string(plan.memory_bytes)));
+  if (auto status = write_value(folder, "memory.swap.max", "0"); !status) {
+    if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
+  }
+  WARDENV_TRY(write_value(folder, "memory.oom.group", "1"));
+  WARDENV_TRY(write_value(folder, "pids.max", std::to_string(plan.processes)));
+  return write_value(folder, "cpu.max", std::to_string(plan.cpu_quota_us) + " 100000");
+}
+
+// v1 kills one process where v2 can kill the group; the event lets the engine end the whole run.
+Status CgroupLeaf::watch_oom_v1() {
+  const int memory = folders_[0].fd.get();
+  UniqueFd control(::openat(memory, "memory.oom_control", O_RDONLY | O_CLOEXEC));
+  oom_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!control.valid() || !oom_event_.valid()) return fail_errno(ErrorCode::kHost, "cannot watch memory.oom_control");
+  return write_value(memory, "cgroup.event_control", std::to_string(oom_event_.get()) + " " + std::to_string(control.get()));
+}
+
+CgroupLeaf& CgroupLeaf::operator=(CgroupLeaf&& other) noexcept {
+  if (this != &other) {
+    remove();
+    kind_ = other.kind_;
+    folders_ = std::move(other.folders_);
+    oom_event_ = std::move(other.oom_event_);
+  }
+  return *this;
+}
+
+std::vector<int> CgroupLeaf::join_fds() const {
+  std::vector<int> fds;
+  for (const Folder& folder : folders_) fds.push_back(kind_ == CgroupKind::kV2 ? folder.fd.get() : folder.tasks.get());
+  return fds;
+}
+
+CgroupUsage CgroupLeaf::usage() const {
+  CgroupUsage usage;
+  if (folders_.empty()) return usage;
+  const int memory = folders_.front().fd.get();
+  const int pids = kind_ == CgroupKind::kV2 ? memory : folders_[1].fd.get();
+  const bool v2 = kind_ == CgroupKind::kV2;
+  usage.peak_memory_bytes = number(read_value(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+  usage.oom_kills = keyed(read_value(memory, v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
+  const auto peak = static_cast<std::uint32_t>(number(read_value(pids, "pids.peak")));
+  usage.peak_processes = peak > 1 ? peak - 1 : 0;  // init is ours
+  return usage;
+}
+
+// Every process is dead by now, but the kernel may still be taking the last one apart: a few short waits.
+void CgroupLeaf::remove() {
+  for (Folder& folder : folders_) {
+    if (folder.path.empty()) continue;
+    for (int attempt = 0; attempt < 50 && ::rmdir(folder.path.c_str()) < 0 && errno == EBUSY; ++attempt) {
+      if (kind_ == CgroupKind::kV2 && attempt == 0) (void)write_value(folder.fd.get(), "cgroup.kill", "1");
+      ::usleep(2000);
+    }
+  }
+  folders_.clear();
+}
+
+void sweep_cgroups(const CgroupHost& host) {
+  for (const std::string& parent : {host.memory_dir, host.pids_dir, host.cpu_dir}) {
+    if (!parent.empty()) sweep_folder(parent);
+  }
+}
+
+Status leave_parent(CgroupHost& host) {
+  UniqueFd folder(::open(host.memory_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return fail_errno(ErrorCode::kHost, "cannot open `" + host.memory_dir + "`");
+  // The root group may hold processes and pass controllers on; any other may not.
+  if (!write_value(folder.get(), "cgroup.subtree_control", "+memory +pids +cpu")) {
+    const std::string leaf = host.memory_dir + "/" + kSupervisor;
+    if (::mkdir(leaf.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno(ErrorCode::kHost, "cannot make control group `" + leaf + "`");
+    WARDENV_TRY(write_value(folder.get(), "wardenv.supervisor/cgroup.procs", "0"));
+    WARDENV_TRY(write_value(folder.get(), "cgroup.subtree_control", "+memory +pids +cpu"));
+  }
+  host.must_leave_parent = false;
+  return {};
+}
+
+}  // namespace wardenv::sandbox

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// CgroupLeaf: one run's control group, v1 or v2, made with its limits before the run and removed after it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sandbox/base/error.h"
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/plan.h"
+
+namespace wardenv::sandbox {
+
+struct CgroupUsage {
+  std::uint64_t peak_memory_bytes = 0;  // 0: this kernel does not tell
+  std::uint32_t peak_processes = 0;
+  std::uint64_t oom_kills = 0;
+};
+
+class CgroupLeaf {
+ public:
+  // Makes the group below the places of `host` and writes the limits. Errors: kHost, where the kernel refuses; nothing is left then.
+  static Result<CgroupLeaf> create(const CgroupHost& host, const CgroupPlan& plan);
+  CgroupLeaf() = default;
+  CgroupLeaf(CgroupLeaf&&) noexcept = default;
+  CgroupLeaf& operator=(CgroupLeaf&& other) noexcept;
+  ~CgroupLeaf() { remove(); }
+
+  // What the launcher needs, in the order of the plan's slots: v1: the `tasks` files; v2: the folder. Not owned by the caller.
+  [[nodiscard]] std::vector<int> join_fds() const;
+
+  // Readable once the kernel has run out of memory for this group; -1 where there is no such descriptor.
+  [[nodiscard]] int oom_fd() const { return oom_event_.get(); }
+
+  [[nodiscard]] CgroupUsage usage() const;
+
+ private:
+  struct Folder {
+    std::string path;
+    UniqueFd fd;     // of the folder; locked shared: a sweep leaves it alone
+    UniqueFd tasks;  // v1
+  };
+  Status make_folder(const std::string& parent, const std::string& name);
+  Status limit_v1(const CgroupPlan& plan);
+  Status limit_v2(const CgroupPlan& plan);
+  Status watch_oom_v1();
+  void remove();
+
+  CgroupKind kind_ = CgroupKind::kNone;
+  std::vector<Folder> folders_;  // v1: memory, pids, cpu; v2: one
+  UniqueFd oom_event_;
+};
+
+// Removes groups that an engine which died has left behind. Those of live engines are locked and stay.
+void sweep_cgroups(const CgroupHost& host);
+
+// v2, must_leave_parent: moves this process into a leaf of its own, so that the parent may pass controllers on
+// (cgroups(7), "no internal processes"). Changes `host` accordingly.
+Status leave_parent(CgroupHost& host);
+
+}  // namespace wardenv::sandbox

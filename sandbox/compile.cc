@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile(): spec + facts -> plan. Pure. The order of the steps is the security of the sandbox: see README.md of this folder.
+#include <linux/sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sandbox/base/kernel.h"
+#include "sandbox/plan.h"
+#include "sandbox/seccomp/builtin.h"
+
+namespace wardenv::sandbox {
+namespace {
+
+using wire::Op;
+namespace k = kernel;
+
+constexpr std::uint32_t kInsideId = 1000;
+constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4;  // MOUNT_ATTR_* of mount_setattr(2)
+constexpr std::uint64_t kSkeletonBytes = 4ULL << 20, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
+constexpr std::uint64_t kAddressSpaceFloor = 4ULL << 30;
+
+constexpr const char* kEmptyFolder = "/var/empty";
+constexpr const char* kEmptyFile = "/var/none";
+
+struct Masked {
+  const char* path;
+  const char* cover;
+};
+// proc(5) entries that tell about the host's hardware, kernel or keys, or change them, as containers mask them.
+// /proc/sys is made read-only instead: programs read it.
+constexpr std::array kMaskedProc = {
+    Masked{"/proc/acpi", kEmptyFolder},      Masked{"/proc/asound", kEmptyFolder},     Masked{"/proc/bus", kEmptyFolder},
+    Masked{"/proc/fs", kEmptyFolder},        Masked{"/proc/irq", kEmptyFolder},        Masked{"/proc/scsi", kEmptyFolder},
+    Masked{"/proc/interrupts", kEmptyFile},  Masked{"/proc/kallsyms", kEmptyFile},     Masked{"/proc/kcore", kEmptyFile},
+    Masked{"/proc/keys", kEmptyFile},        Masked{"/proc/latency_stats", kEmptyFile}, Masked{"/proc/sched_debug", kEmptyFile},
+    Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile}};
+constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
+
+// What a resource is limited by, chosen once from spec and facts.
+struct Holders {
+  bool cgroup = false;
+  std::uint64_t cpus = 0;   // affinity: how many whole CPUs
+};
+
+class Compiler {
+ public:
+  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts) {}
+
+  Result<LaunchPlan> compile() {
+    WARDENV_TRY(check());
+    WARDENV_TRY(choose_holders());
+    copy_command();
+    if (facts_.is_root()) open_trees();
+    clone();
+    limits_from_cgroup();
+    network();
+    if (!facts_.is_root()) open_trees();
+    identity();
+    new_root();
+    attach_mounts();
+    proc();
+    step({.op = Op::kPivot});
+    masks();
+    resource_limits();
+    step({.op = Op::kDropCapabilities});
+    step({.op = Op::kNoNewPrivileges});
+    landlock();
+    step({.op = Op::kCloseDescriptors});
+    seccomp();
+    step({.op = Op::kExec, .text = spec_.argv[0]});
+    return std::move(plan_);
+  }
+
+ private:
+  void step(PlanStep item) { plan_.steps.push_back(std::move(item)); }
+
+  [[nodiscard]] Status check() const {
+    if (spec_.argv.empty() || spec_.argv[0].empty()) return fail(ErrorCode::kBadInput, "no command to run");
+    auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
+    if (std::any_of(spec_.argv.begin(), spec_.argv.end(), has_nul)) {
+      return fail(ErrorCode::kBadInput, "an argument of the command contains a NUL byte");
+    }
+    if (std::any_of(spec_.env.begin(), spec_.env.end(), has_nul)) {
+      return fail(ErrorCode::kBadInput, "an environment variable contains a NUL byte");
+    }
+    auto too_long = [](const std::string& text) { return text.size() >= 128 * 1024; };  // MAX_ARG_STRLEN, execve(2)
+    if (std::any_of(spec_.argv.begin(), spec_.argv.end(), too_long)) {
+      return fail(ErrorCode::kBadInput, "an argument of the command is longer than 128 KiB", "put the text into a file of the workspace");
+    }
+    if (spec_.limits.processes == 0) return fail(ErrorCode::kBadInput, "a sandbox needs at least one process");
+    if (spec_.limits.memory_bytes < (4ULL << 20)) return fail(ErrorCode::kBadInput, "a memory limit below 4M cannot start any program");
+    if (!(spec_.limits.cpus > 0.0)) return fail(ErrorCode::kBadInput, "a sandbox needs some CPU; for example 1.0");
+    return {};
+  }
+
+  // Holders of memory, processes and CPU: control groups where they can be had, else the best that an ordinary process can do.
+  Status choose_holders() {
+    holders_.cgroup = facts_.cgroup.kind != CgroupKind::kNone;
+    Enforced& enforced = plan_.enforced;
+    if (holders_.cgroup) {
+      const Holder holder = facts_.cgroup.kind == CgroupKind::kV2 ? Holder::kCgroup2 : Holder::kCgroup1;
+      enforced.memory = enforced.processes = enforced.cpu = holder;
+      return {};
+    }
+    if (spec_.require_cgroup) {
+      return fail(ErrorCode::kUnenforceable, "control groups are required, and none can be made here: " + facts_.cgroup.why_not,
+                  "run `wardenv doctor` for the way to get them, or leave out --require-cgroup");
+    }
+    enforced.memory = Holder::kWatchdog;
+    enforced.processes = Holder::kRlimit;
+    enforced.cpu = Holder::kAffinity;
+    plan_.watchdog = true;
+    return choose_affinity();
+  }
+
+  // Whole CPUs, rounded down: never more than was asked for. Less than one whole CPU has no holder without control groups.
+  Status choose_affinity() {
+    holders_.cpus = std::min<std::uint64_t>(static_cast<std::uint64_t>(std::floor(spec_.limits.cpus)), facts_.cpus.size());
+    if (holders_.cpus > 0) return {};
+    if (!spec_.degradable.cpu) {
+      return fail(ErrorCode::kUnenforceable, "less than one CPU can only be held by control groups, and none can be made here: " + facts_.cgroup.why_not,
+                  "ask for --cpu 1, or accept a whole CPU with --allow-degraded=cpu");
+    }
+    holders_.cpus = 1;
+    plan_.enforced.degraded.emplace_back("cpu");
+    return {};
+  }
+
+  void copy_command() {
+    plan_.argv = spec_.argv;
+    plan_.env = spec_.env;
+    plan_.cwd = spec_.cwd;
+    plan_.wall_time_ms = static_cast<std::uint64_t>(spec_.limits.wall_time.count());
+    plan_.memory_bytes = spec_.limits.memory_bytes;
+    for (const std::string& variable : spec_.env) {
+      if (variable.starts_with("PATH=")) split_path(variable.substr(5));
+    }
+    if (facts_.is_root()) {
+      plan_.uid_first = facts_.uid_range_first;
+      plan_.uid_count = facts_.uid_range_count;
+    }
+  }
+
+  // Empty entries of PATH would mean the current folder (execvp(3)): left out.
+  void split_path(const std::string& path) {
+    std::size_t begin = 0;
+    while (begin <= path.size()) {
+      const std::size_t end = std::min(path.find(':', begin), path.size());
+      if (end > begin) plan_.search.push_back(path.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+
+  [[nodiscard]] int cgroup_slots() const {
+    if (!holders_.cgroup) return 0;
+    return facts_.cgroup.kind == CgroupKind::kV1 ? 3 : 1;
+  }
+
+  void open_trees() {
+    int slot = cgroup_slots();
+    for (const Mount& mount : spec_.mounts) {
+      const std::uint64_t attributes = kNoSuid | kNoDev | (mount.writable == Writable::kYes ? 0 : kReadOnly);
+      std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
+      if (mount.owner_mapped && facts_.is_root()) flags |= wire::kFlagOwnerMapped;
+      step({.op = Op::kOpenTree, .flags = flags, .slot = slot++, .text = mount.source, .b = attributes});
+    }
+    for (const char* device : kDevices) step({.op = Op::kOpenTree, .slot = slot++, .text = device});
+  }
+
+  void clone() {
+    std::uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    plan_.enforced.namespaces = {"user", "mount", "pid"};
+    if (spec_.network == Network::kNone) {
+      flags |= CLONE_NEWNET;
+      plan_.enforced.namespaces.emplace_back("network");
+    }
+    for (const char* name : {"ipc", "uts", "cgroup"}) plan_.enforced.namespaces.emplace_back(name);
+    if (spec_.clock == Clock::kOwnNamespace) {
+      flags |= CLONE_NEWTIME;
+      plan_.enforced.namespaces.emplace_back("time");
+    }
+    const bool born_in_cgroup = holders_.cgroup && facts_.cgroup.kind == CgroupKind::kV2;
+    step({.op = Op::kClone, .slot = born_in_cgroup ? 0 : -1, .a = flags});
+    if (facts_.is_root()) step({.op = Op::kMapIdsByParent, .a = kInsideId});
+  }
+
+  void limits_from_cgroup() {
+    if (!holders_.cgroup) return;
+    plan_.cgroup = {.kind = facts_.cgroup.kind,
+                    .memory_bytes = spec_.limits.memory_bytes,
+                    .processes = spec_.limits.processes + 1,  // init
+                    .cpu_quota_us = static_cast<std::uint64_t>(spec_.limits.cpus * 100'000.0)};
+    if (facts_.cgroup.kind != CgroupKind::kV1) return;
+    for (int slot = 0; slot < cgroup_slots(); ++slot) step({.op = Op::kJoinCgroup1, .slot = slot});
+  }
+
+  void network() {
+    if (spec_.network == Network::kNone) step({.op = Op::kLoopbackUp});
+    step({.op = Op::kHostname, .text = spec_.hostname});
+  }
+
+  void identity() {
+    if (facts_.is_root()) {
+      step({.op = Op::kAwaitMaps});
+    } else {
+      step({.op = Op::kMapIdsBySelf, .a = kInsideId, .b = facts_.uid, .c = facts_.gid});
+    }
+    const std::uint16_t flags = facts_.is_root() ? wire::kFlagDropGroups : 0;
+    step({.op = Op::kBecomeUser, .flags = flags, .a = kInsideId});
+    step({.op = Op::kDetach});
+  }
+
+  void new_root() {
+    step({.op = Op::kNewRoot, .a = spec_.limits.tmp_bytes + kSkeletonBytes, .b = spec_.limits.tmp_inodes + kSkeletonInodes});
+    folder("/tmp", 01777);
+    folder("/dev/shm", 01777);
+    folder("/proc", 0755);
+    folder("/etc", 0755);
+    folder(kEmptyFolder, 0555);
+    folder(spec_.home, 0700);
+    step({.op = Op::kFile, .text = kEmptyFile, .a = 0444, .b = 0});
+    for (const SyntheticFile& file : spec_.files) {
+      if (auto end = file.path.rfind('/'); end > 0) folder(file.path.substr(0, end), 0755);
+      step({.op = Op::kFile, .text = file.path, .text2 = file.content, .a = 0444, .b = file.content.size()});
+    }
+    for (const Symlink& link : own_symlinks()) {
+      if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
+      step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
+    }
+    for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
+      step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = path, .a = kNoSuid | kNoDev});
+    }
+  }
+
+  void folder(const std::string& path, std::uint64_t mode) {
+    if (std::find(folders_.begin(), folders_.end(), path) != folders_.end()) return;
+    folders_.push_back(path);
+    step({.op = Op::kFolder, .text = path, .a = mode});
+  }
+
+  static bool is_beneath(const std::string& path, const std::string& folder) {
+    return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+  }
+
+  // Links below something that is mounted exist there already.
+  [[nodiscard]] std::vector<Symlink> own_symlinks() const {
+    std::vector<Symlink> links;
+    for (const Symlink& link : spec_.symlinks) {
+      const bool covered = std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [&](const Mount& m) { return is_beneath(link.path, m.target); });
+      const bool twice = std::any_of(links.begin(), links.end(), [&](const Symlink& l) { return l.path == link.path; });
+      if (!covered && !twice) links.push_back(link);
+    }
+    return links;
+  }
+
+  // Parents before children, so that nothing is covered by what comes later.
+  void attach_mounts() {
+    std::vector<std::size_t> order(spec_.mounts.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return spec_.mounts[a].target < spec_.mounts[b].target; });
+    const int first = cgroup_slots();
+    for (std::size_t index : order) {
+      const Mount& mount = spec_.mounts[index];
+      std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
+      if (in_own_root(mount)) flags |= wire::kFlagOwnRoot;
+      step({.op = Op::kAttach,
+            .flags = flags,
+            .slot = first + static_cast<int>(index),
+            .text = mount.target});
+    }
+    protect();
+    devices(first + static_cast<int>(spec_.mounts.size()));
+  }
+
+  // Neither inside another mount nor where the command writes: the folders on the way are ours.
+  [[nodiscard]] bool in_own_root(const Mount& mount) const {
+    for (const std::string& folder : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
+      if (is_beneath(mount.target, folder)) return false;
+    }
+    return std::none_of(spec_.mounts.begin(), spec_.mounts.end(),
+                        [&](const Mount& other) { return &other != &mount && is_beneath(mount.target, other.target); });
+  }
+
+  // A folder on the way to a protected path is bound over itself: what is a mount point can't be renamed (rename(2), EBUSY).
+  void protect() {
+    std::vector<std::string> done;
+    for (const std::string& path : spec_.read_only_again) {
+      for (const std::string& parent : folders_between(path)) {
+        if (std::find(done.begin(), done.end(), parent) != done.end()) continue;
+        done.push_back(parent);
+        step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = parent, .a = kNoSuid | kNoDev});
+      }
+      step({.op = Op::kRebind, .text = path, .a = kReadOnly | kNoSuid | kNoDev});
+    }
+  }
+
+  // Folders below the writable mount that holds `path`, above `path` itself, outermost first.
+  [[nodiscard]] std::vector<std::string> folders_between(const std::string& path) const {
+    std::size_t base = 0;
+    for (const Mount& mount : spec_.mounts) {
+      if (is_beneath(path, mount.target)) base = std::max(base, mount.target.size());
+    }
+    std::vector<std::string> folders;
+    for (std::size_t end = path.find('/', base + 1); end != std::string::npos; end = path.find('/', end + 1)) {
+      folders.push_back(path.substr(0, end));
+    }
+    return folders;
+  }
+
+  void devices(int slot) {
+    for (const char* device : kDevices) step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot++, .text = device});
+    step({.op = Op::kPts, .text = "/dev/pts"});
+    step({.op = Op::kSymlink, .text = "/dev/ptmx", .text2 = "pts/ptmx"});
+    step({.op = Op::kSymlink, .text = "/dev/fd", .text2 = "/proc/self/fd"});
+    step({.op = Op::kSymlink, .text = "/dev/stdin", .text2 = "/proc/self/fd/0"});
+    step({.op = Op::kSymlink, .text = "/dev/stdout", .text2 = "/proc/self/fd/1"});
+    step({.op = Op::kSymlink, .text = "/dev/stderr", .text2 = "/proc/self/fd/2"});
+  }
+
+  void proc() {
+    step({.op = Op::kProc, .text = "/proc"});
+    step({.op = Op::kNoNestedUserns});
+    step({.op = Op::kRebind, .text = "/proc/sys", .a = kReadOnly | kNoSuid | kNoDev});
+    for (const char* cover : {kEmptyFolder, kEmptyFile}) step({.op = Op::kRebind, .text = cover, .a = kReadOnly | kNoSuid | kNoDev});
+  }
+
+  void masks() {
+    for (const Masked& item : kMaskedProc) {
+      step({.op = Op::kMask, .flags = wire::kFlagOptional, .text = item.path, .text2 = item.cover});
+    }
+  }
+
+  void limit(int resource, std::uint64_t value) {
+    step({.op = Op::kRlimit, .a = static_cast<std::uint64_t>(resource), .b = value});
+  }
+
+  void resource_limits() {
+    const Limits& limits = spec_.limits;
+    // 1, not 0: with 0 a pipe handler in core_pattern still gets the dump (core(5), fs/coredump.c).
+    limit(RLIMIT_CORE, 1);
+    limit(RLIMIT_NOFILE, std::min(limits.open_files, facts_.max_open_files));
+    limit(RLIMIT_FSIZE, limits.file_size_bytes);
+    limit(RLIMIT_NPROC, limits.processes + 1ULL);
+    limit(RLIMIT_MEMLOCK, 64 << 10);
+    limit(RLIMIT_NICE, 0);
+    limit(RLIMIT_RTPRIO, 0);
+    if (limits.cpu_time.count() > 0) limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu_time.count()));
+    if (holders_.cgroup) return;
+    limit(RLIMIT_AS, std::max(kAddressSpaceFloor, 8 * limits.memory_bytes));
+    std::uint64_t mask = 0;
+    for (int cpu : facts_.cpus) {
+      if (cpu < 64) mask |= 1ULL << cpu;
+    }
+    step({.op = Op::kAffinity, .a = mask, .b = holders_.cpus});
+  }
+
+  // --- Landlock ------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::uint64_t handled() const {
+    std::uint64_t rights = (k::kFsMakeSym << 1) - 1;
+    if (facts_.landlock_abi >= 2) rights |= k::kFsRefer;
+    if (facts_.landlock_abi >= 3) rights |= k::kFsTruncate;
+    if (facts_.landlock_abi >= 5) rights |= k::kFsIoctlDev;
+    return rights;
+  }
+
+  void landlock() {
+    if (!spec_.walls.landlock || facts_.landlock_abi < 1) return;
+    plan_.enforced.landlock_abi = facts_.landlock_abi;
+    const std::uint64_t scopes = facts_.landlock_abi >= 6 ? k::kScopeAbstractUnix | k::kScopeSignal : 0;
+    step({.op = Op::kLandlockRuleset, .a = handled(), .b = 0, .c = scopes});
+    const std::uint64_t read = k::kFsReadFile | k::kFsReadDir | k::kFsExecute;
+    const std::uint64_t write = handled() & ~(k::kFsMakeChar | k::kFsMakeBlock | k::kFsIoctlDev);
+    const std::uint64_t device = (k::kFsReadFile | k::kFsWriteFile | k::kFsIoctlDev | k::kFsTruncate | k::kFsReadDir) & handled();
+    allow("/", k::kFsReadDir);
+    allow("/etc", k::kFsReadFile | k::kFsReadDir);
+    allow("/proc", k::kFsReadFile | k::kFsReadDir);
+    allow("/dev", device);
+    for (const char* path : {"/tmp", "/dev/shm"}) allow(path, write);
+    allow(spec_.home, write);
+    for (const Mount& mount : spec_.mounts) {
+      step({.op = Op::kLandlockAllow,
+            .flags = static_cast<std::uint16_t>(mount.optional ? wire::kFlagOptional : 0),
+            .text = mount.target,
+            .a = mount.writable == Writable::kYes ? write : read});
+    }
+    step({.op = Op::kLandlockRestrict});
+  }
+
+  void allow(const std::string& path, std::uint64_t rights) { step({.op = Op::kLandlockAllow, .text = path, .a = rights}); }
+
+  void seccomp() {
+    if (!spec_.walls.seccomp) return;
+    const auto limits_by = holders_.cgroup ? seccomp::LimitsBy::kCgroup : seccomp::LimitsBy::kProcess;
+    const auto filter = seccomp::builtin_filter(limits_by);
+    plan_.filter.assign(filter.begin(), filter.end());
+    plan_.last_syscall = static_cast<std::uint32_t>(seccomp::last_known_syscall());
+    plan_.enforced.seccomp = true;
+    step({.op = Op::kSeccomp});
+  }
+
+  const SandboxSpec& spec_;
+  const HostFacts& facts_;
+  Holders holders_;
+  LaunchPlan plan_;
+  std::vector<std::string> folders_;
+};
+
+}  // namespace
+
+Result<LaunchPlan> compile(const SandboxSpec& spec, const HostFacts& facts) { return Compiler(spec, facts).compile(); }
+
+}  // namespace wardenv::sandbox

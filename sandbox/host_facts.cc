@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Probes the host: ids, CPUs, Landlock, and where control groups can be made.
+#include "sandbox/host_facts.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+#include "sandbox/base/kernel.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::sandbox {
+namespace {
+
+constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
+constexpr std::uint32_t kDefaultFirstId = 0x70000000;  // far above what distributions give to people, services and containers
+constexpr std::uint32_t kDefaultIdCount = 1 << 16;
+
+std::string read_file(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char chunk[4096];
+  for (ssize_t got = 0; fd.valid() && (got = ::read(fd.get(), chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(got));
+  return text;
+}
+
+// Our group in hierarchy `controller` ("" for v2), as /proc/self/cgroup tells it (cgroups(7)).
+std::string own_group(const std::string& table, const std::string& controller) {
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string list = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool match = controller.empty() ? list == ",," : list.find("," + controller + ",") != std::string::npos;
+    if (match) return line.substr(second + 1);
+  }
+  return {};
+}
+
+bool writable_folder(const std::string& path) { return ::access(path.c_str(), W_OK | X_OK) == 0; }
+
+std::string join(const std::string& folder, const std::string& group) { return group == "/" ? folder : folder + group; }
+
+bool has_word(const std::string& text, const std::string& word) {
+  std::istringstream words(text);
+  for (std::string item; words >> item;) {
+    if (item == word) return true;
+  }
+  return false;
+}
+
+bool has_controllers(const std::string& path) {
+  const std::string text = read_file(path);
+  return has_word(text, "memory") && has_word(text, "pids") && has_word(text, "cpu");
+}
+
+// Groups from our own upwards to the root.
+std::vector<std::string> own_and_above(std::string group) {
+  std::vector<std::string> groups;
+  for (; !group.empty() && group != "/"; group = group.substr(0, group.rfind('/'))) groups.push_back(group);
+  groups.emplace_back("/");
+  return groups;
+}
+
+bool is_alone_in(const std::string& folder) {
+  std::istringstream lines(read_file(folder + "/cgroup.procs"));
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line);) ++count;
+  return count <= 1;
+}
+
+// v2: best is a group at or above ours that passes the three controllers on already. Else our own, where nobody else sits in it:
+// a group with processes can't pass controllers on (cgroups(7)), and only our own process is ours to move.
+CgroupHost probe_v2(const std::string& root, const std::string& own) {
+  for (const std::string& group : own_and_above(own)) {
+    const std::string folder = join(root, group);
+    const bool ours = writable_folder(folder) && ::access((folder + "/cgroup.procs").c_str(), W_OK) == 0;
+    if (ours && has_controllers(folder + "/cgroup.subtree_control")) return {.kind = CgroupKind::kV2, .memory_dir = folder};
+  }
+  const std::string folder = join(root, own);
+  const bool ours = writable_folder(folder) && ::access((folder + "/cgroup.subtree_control").c_str(), W_OK) == 0;
+  if (ours && has_controllers(folder + "/cgroup.controllers") && (own == "/" || is_alone_in(folder))) {
+    return {.kind = CgroupKind::kV2, .memory_dir = folder, .must_leave_parent = true};
+  }
+  return {.why_not = "no cgroup v2 folder at or above our own group `" + own + "` is delegated to us with memory, pids and cpu"};
+}
+
+CgroupHost probe_v1(const std::string& table) {
+  CgroupHost host;
+  struct Place {
+    const char* controller;
+    std::string CgroupHost::*folder;
+  };
+  for (const Place& place : {Place{"memory", &CgroupHost::memory_dir}, Place{"pids", &CgroupHost::pids_dir}, Place{"cpu", &CgroupHost::cpu_dir}}) {
+    const std::string mount = std::string(kCgroupRoot) + "/" + place.controller;
+    const std::string folder = join(mount, own_group(table, place.controller));
+    if (!writable_folder(folder)) {
+      return {.why_not = "the cgroup v1 folder `" + folder + "` is not writable for us"};
+    }
+    host.*place.folder = folder;
+  }
+  host.kind = CgroupKind::kV1;
+  return host;
+}
+
+std::vector<int> allowed_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cpus;
+  if (::sched_getaffinity(0, sizeof set, &set) < 0) return {0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+// The default range where our own user namespace has it, else the upper half of the largest range that it has.
+void choose_id_range(HostFacts& facts) {
+  std::istringstream lines(read_file("/proc/self/uid_map"));
+  std::uint64_t first = 0, outside = 0, count = 0, best_first = 0, best_count = 0;
+  while (lines >> first >> outside >> count) {
+    if (first <= kDefaultFirstId && first + count >= std::uint64_t{kDefaultFirstId} + kDefaultIdCount) {
+      facts.uid_range_first = kDefaultFirstId;
+      facts.uid_range_count = kDefaultIdCount;
+      return;
+    }
+    if (count > best_count) best_first = first, best_count = count;
+  }
+  if (best_count < 2) return;
+  facts.uid_range_first = static_cast<std::uint32_t>(best_first + best_count / 2);
+  facts.uid_range_count = static_cast<std::uint32_t>(best_count - best_count / 2);
+}
+
+}  // namespace
+
+CgroupHost probe_cgroup() {
+  struct statfs status {};
+  if (::statfs(kCgroupRoot, &status) < 0) return {.why_not = "no control groups are mounted at /sys/fs/cgroup"};
+  const std::string table = read_file("/proc/self/cgroup");
+  if (status.f_type == CGROUP2_SUPER_MAGIC) return probe_v2(kCgroupRoot, own_group(table, ""));
+  if (::access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) < 0) {
+    return {.why_not = "no memory controller is mounted below /sys/fs/cgroup"};
+  }
+  return probe_v1(table);
+}
+
+Result<HostFacts> probe_host() {
+  HostFacts facts;
+  facts.uid = ::geteuid();
+  facts.gid = ::getegid();
+  const long abi = ::syscall(kernel::kSysLandlockCreateRuleset, nullptr, 0, 1U);
+  facts.landlock_abi = abi > 0 ? static_cast<int>(abi) : 0;
+  facts.cpus = allowed_cpus();
+  struct rlimit files {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return fail_errno(ErrorCode::kHost, "getrlimit");
+  facts.max_open_files = files.rlim_max;
+  facts.cgroup = probe_cgroup();
+  if (facts.is_root()) {
+    choose_id_range(facts);
+    if (facts.uid_range_count == 0) {
+      return fail(ErrorCode::kHost, "root in this user namespace has no second user id to run sandboxes under", "run wardenv as an ordinary user here");
+    }
+  }
+  return facts;
+}
+
+}  // namespace wardenv::sandbox

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// HostFacts: what this host and kernel can do, probed once. Plain data; everything that compile() may depend on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sandbox/base/error.h"
+
+namespace wardenv::sandbox {
+
+enum class CgroupKind { kNone, kV1, kV2 };
+
+// A place where this process may make control groups of its own.
+struct CgroupHost {
+  CgroupKind kind = CgroupKind::kNone;
+  std::string memory_dir{};   // v1: the folder of our own group in the memory hierarchy; v2: the writable parent group
+  std::string pids_dir{};     // v1 only
+  std::string cpu_dir{};      // v1 only
+  bool must_leave_parent = false;  // v2: our process sits in the parent and has to move to a leaf of ours first
+  std::string why_not{};      // with kNone: one line that says what is missing
+  bool operator==(const CgroupHost&) const = default;
+};
+
+struct HostFacts {
+  std::uint32_t uid = 0;                // effective ids of the engine
+  std::uint32_t gid = 0;
+  int landlock_abi = 0;                 // 0: not available (landlock_create_ruleset(2))
+  CgroupHost cgroup;
+  std::vector<int> cpus{};                // CPUs that this process may run on (sched_getaffinity(2))
+  std::uint64_t max_open_files = 0;     // hard RLIMIT_NOFILE of the engine: a sandbox cannot have more
+  std::uint32_t uid_range_first = 0;    // as root: host ids that sandboxes run under
+  std::uint32_t uid_range_count = 0;
+  bool operator==(const HostFacts&) const = default;
+  [[nodiscard]] bool is_root() const { return uid == 0; }
+};
+
+Result<HostFacts> probe_host();
+
+// Finds where control groups can be made. Separate because `doctor` explains it.
+CgroupHost probe_cgroup();
+
+}  // namespace wardenv::sandbox

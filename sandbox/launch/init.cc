@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sandbox's init (PID 1): starts the command, reaps orphans, relays how the command ended.
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "sandbox/launch/context.h"
+
+namespace wardenv::launch {
+namespace {
+
+// Where descriptors sit once close_descriptors_step has run.
+enum : int { kStatusFd = 3, kProcFd = 4, kRootFd = 5, kFirstFree = 6 };
+
+// Written by the child that shares our memory, read once it is gone.
+struct ExecResult {
+  int error = ENOENT;
+  bool found = false;   // a file of that name exists
+  bool failed = false;
+};
+
+void note_failure(ExecResult& result, const char* path) {
+  bool exists = errno != ENOENT || faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+  if (!exists) return;
+  result.found = true;
+  result.error = errno == ENOENT ? ELIBBAD : errno;  // the file is there, its interpreter is not
+}
+
+void try_exec(const char* path, char** argv, char** env, ExecResult& result) {
+  syscall(SYS_execve, path, argv, env);
+  note_failure(result, path);
+}
+
+// execvp(3) with the plan's own folders; a name with a slash is taken as it is.
+void exec_command(const Plan& plan, char** argv, char** env, ExecResult& result) {
+  const wire::PlanHeader& header = plan.header();
+  if (strchr(argv[0], '/') != nullptr) return try_exec(argv[0], argv, env, result);
+  char path[4096];
+  for (uint32_t i = 0; i < header.search_count && !result.found; ++i) {
+    int length = snprintf(path, sizeof path, "%s/%s", plan.text_at(header.search, i), argv[0]);
+    if (length < static_cast<int>(sizeof path)) try_exec(path, argv, env, result);
+  }
+}
+
+// Points an array of strings into the plan. The memory lasts as long as the process.
+char** string_array(const Plan& plan, uint32_t array, uint32_t count) {
+  static char* storage[2 * 16384];
+  static uint32_t used = 0;
+  if (used + count + 1 > sizeof storage / sizeof *storage) return nullptr;
+  char** strings = storage + used;
+  used += count + 1;
+  for (uint32_t i = 0; i < count; ++i) strings[i] = const_cast<char*>(plan.text_at(array, i));
+  strings[count] = nullptr;
+  return strings;
+}
+
+// The parent sleeps until the child has executed the command or given up, so `result` needs no pipe (vfork(2)).
+pid_t start_command(const Plan& plan, ExecResult& result) {
+  const wire::PlanHeader& header = plan.header();
+  char** argv = string_array(plan, header.argv, header.argv_count);
+  char** env = string_array(plan, header.env, header.env_count);
+  if (argv == nullptr || env == nullptr) return result.error = E2BIG, -1;
+  pid_t pid = vfork();
+  if (pid == 0) {
+    setsid();
+    exec_command(plan, argv, env, result);
+    result.failed = true;
+    _exit(127);
+  }
+  if (pid < 0) result.error = errno;
+  return pid;
+}
+
+[[noreturn]] void reap_until_end(pid_t command) {
+  for (;;) {
+    int status = 0;
+    pid_t pid = waitpid(-1, &status, __WALL);
+    if (pid != command && !(pid < 0 && errno != EINTR)) continue;
+    if (pid == command) send_frame(kStatusFd, {wire::FrameKind::kExited, 0, status, 0});
+    _exit(0);
+  }
+}
+
+}  // namespace
+
+void send_frame(int socket, const wire::Frame& frame, const int* fds, int fd_count) {
+  iovec data{const_cast<wire::Frame*>(&frame), sizeof frame};
+  alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (fd_count > 0) {
+    message.msg_control = control;
+    message.msg_controllen = static_cast<socklen_t>(CMSG_SPACE(static_cast<size_t>(fd_count) * sizeof(int)));
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = static_cast<socklen_t>(CMSG_LEN(static_cast<size_t>(fd_count) * sizeof(int)));
+    memcpy(CMSG_DATA(header), fds, static_cast<size_t>(fd_count) * sizeof(int));
+  }
+  if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) _exit(1);  // nobody is left to tell
+}
+
+// First all out of the way, then down to their places: no move can land on a descriptor that is still needed.
+int close_descriptors_step(Context& context, const wire::Step&) {
+  int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, context.proc, context.root};
+  for (int& fd : sources) {
+    if (fd >= 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 32)) < 0) return errno;
+  }
+  for (int target = 0; target < kFirstFree; ++target) {
+    if (sources[target] >= 0 && dup3(sources[target], target, target > 2 ? O_CLOEXEC : 0) < 0) return errno;
+  }
+  if (syscall(kernel::kSysCloseRange, kFirstFree, ~0U, 0) < 0) return errno;
+  context.status = kStatusFd;
+  context.proc = kProcFd;
+  context.root = kRootFd;
+  return 0;
+}
+
+// What the launcher needs of us goes over before the command exists; then nothing but reaping is left to do.
+void become_init(Context& context, uint32_t step_number) {
+  const wire::PlanHeader& header = context.plan.header();
+  int fds[3];
+  int count = 0;
+  if (context.listener >= 0) fds[count++] = context.listener;
+  if (header.watchdog != 0) {
+    fds[count++] = context.proc;
+    fds[count++] = context.root;
+  }
+  if (count > 0) {
+    send_frame(kStatusFd, {wire::FrameKind::kListener, step_number, 0, context.listener >= 0 ? 1U : 0U}, fds, count);
+  }
+  if (context.listener >= 0) close(context.listener);
+  close(kProcFd);
+  close(kRootFd);
+  if (chdir(context.plan.text(header.cwd)) < 0) {
+    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0});
+    _exit(1);
+  }
+  ExecResult result;
+  pid_t command = start_command(context.plan, result);
+  syscall(kernel::kSysCloseRange, 0, 2, 0);
+  if (command < 0) {
+    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, result.error, 0});
+    _exit(1);
+  }
+  if (result.failed) {
+    send_frame(kStatusFd, {wire::FrameKind::kExecFailed, step_number, result.error, result.found ? 1U : 0U});
+    _exit(1);
+  }
+  reap_until_end(command);
+}
+
+}  // namespace wardenv::launch

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's side of the launcher: Boost.Process starts it, a datagram socket talks to it.
+#include "sandbox/launcher_client.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/stdio.hpp>
+#include <cstring>
+
+#include "sandbox/plan_wire.h"
+
+namespace wardenv::sandbox {
+namespace process = boost::process::v2;
+
+struct LauncherClient::Impl {
+  UniqueFd socket;
+  boost::asio::io_context context;
+  std::unique_ptr<process::process> child;
+
+  ~Impl() {
+    socket.reset();  // end-of-file: the launcher kills what it runs
+    boost::system::error_code ignored;
+    if (child) child->wait(ignored);
+  }
+};
+
+LauncherClient::LauncherClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LauncherClient::LauncherClient(LauncherClient&&) noexcept = default;
+LauncherClient& LauncherClient::operator=(LauncherClient&&) noexcept = default;
+LauncherClient::~LauncherClient() = default;
+
+int LauncherClient::pid() const { return static_cast<int>(impl_->child->id()); }
+
+Result<LauncherClient> LauncherClient::start(const std::string& program) try {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
+  auto impl = std::make_unique<Impl>();
+  impl->socket.reset(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  impl->child = std::make_unique<process::process>(
+      impl->context, program, std::initializer_list<boost::string_view>{}, process::process_stdio{theirs.get(), nullptr, nullptr});
+  return LauncherClient(std::move(impl));
+} catch (const std::exception& error) {
+  return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
+}
+
+Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  std::vector<int> sent{theirs.get(), fds.in, fds.out, fds.err};
+  sent.insert(sent.end(), fds.slots.begin(), fds.slots.end());
+  std::vector<char> control(CMSG_SPACE(sent.size() * sizeof(int)));
+  iovec data{const_cast<std::uint8_t*>(plan.data()), plan.size()};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sent.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), sent.data(), sent.size() * sizeof(int));
+  ssize_t done = 0;
+  do done = ::sendmsg(impl_->socket.get(), &message, MSG_NOSIGNAL);
+  while (done < 0 && errno == EINTR);
+  if (done < 0) return fail_errno(ErrorCode::kLauncher, "the launcher is gone");
+  return ours;
+}
+
+Result<std::string> find_launcher() {
+  char self[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length < 0) return fail_errno(ErrorCode::kHost, "cannot read /proc/self/exe", "mount /proc");
+  const std::string program(self, static_cast<std::size_t>(length));
+  const std::string folder = program.substr(0, program.rfind('/'));
+  for (const char* place : {"/wardenv-launcher", "/../libexec/wardenv/wardenv-launcher"}) {
+    if (::access((folder + place).c_str(), X_OK) == 0) return folder + place;
+  }
+  return fail(ErrorCode::kHost, "wardenv-launcher is not installed beside `" + program + "`", "install wardenv again, with `cmake --install`");
+}
+
+}  // namespace wardenv::sandbox

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// LauncherClient: starts wardenv-launcher and hands it plans. One of the three seams for tests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sandbox/base/error.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::sandbox {
+
+// Descriptors of the command, and those that the plan's slots name. Not owned.
+struct LaunchFds {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+  std::vector<int> slots;
+};
+
+class LauncherClient {
+ public:
+  // Starts the program. REQUIRES: the calling thread lives as long as the client.
+  static Result<LauncherClient> start(const std::string& program);
+  LauncherClient(LauncherClient&&) noexcept;
+  LauncherClient& operator=(LauncherClient&&) noexcept;
+  ~LauncherClient();  // the launcher kills what it runs, and ends
+
+  // Sends one plan; thread-safe. Answers our end of the run's control socket, on which wire::Event records arrive;
+  // one byte written to it, or closing it, cancels the run. Error kLauncher where the launcher is gone.
+  Result<UniqueFd> submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const;
+
+  [[nodiscard]] int pid() const;
+
+ private:
+  struct Impl;
+  explicit LauncherClient(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Where the launcher is installed: beside the running program, or in ../libexec/wardenv. Error kHost where it is in neither place.
+Result<std::string> find_launcher();
+
+}  // namespace wardenv::sandbox

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// LaunchPlan <-> the flat bytes of plan_wire.h.
+#include <cstring>
+
+#include "sandbox/plan.h"
+
+namespace wardenv::sandbox {
+namespace {
+
+// Appends to a growing plan; every method answers the offset of what it added.
+class Writer {
+ public:
+  Writer() : bytes_(sizeof(wire::PlanHeader) + 1, 0) {}  // offset of the header's end + 1: a NUL, the empty string
+
+  std::uint32_t text(const std::string& value) {
+    if (value.empty()) return static_cast<std::uint32_t>(sizeof(wire::PlanHeader));
+    return add(value.c_str(), value.size() + 1);
+  }
+  std::uint32_t texts(const std::vector<std::string>& values) {
+    std::vector<std::uint32_t> offsets;
+    for (const std::string& value : values) offsets.push_back(text(value));
+    return array(offsets);
+  }
+  template <typename T>
+  std::uint32_t array(const std::vector<T>& values) {
+    while (bytes_.size() % 8 != 0) bytes_.push_back(0);
+    return add(values.data(), values.size() * sizeof(T));
+  }
+  std::vector<std::uint8_t> finish(wire::PlanHeader header) {
+    bytes_.push_back(0);
+    header.size = static_cast<std::uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &header, sizeof header);
+    return std::move(bytes_);
+  }
+
+ private:
+  std::uint32_t add(const void* data, std::size_t size) {
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    const auto* begin = static_cast<const std::uint8_t*>(data);
+    bytes_.insert(bytes_.end(), begin, begin + size);
+    return offset;
+  }
+  std::vector<std::uint8_t> bytes_;
+};
+
+std::vector<wire::Step> write_steps(Writer& writer, const LaunchPlan& plan) {
+  std::vector<wire::Step> steps;
+  for (const PlanStep& item : plan.steps) {
+    wire::Step step{};
+    step.op = item.op;
+    step.flags = item.flags;
+    step.slot = item.slot;
+    step.text = writer.text(item.text);
+    step.text2 = writer.text(item.text2);
+    step.a = item.a;
+    step.b = item.b;
+    step.c = item.c;
+    steps.push_back(step);
+  }
+  return steps;
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::vector<std::uint8_t>& bytes) : bytes_(bytes) { std::memcpy(&header, bytes.data(), sizeof header); }
+  wire::PlanHeader header{};
+
+  [[nodiscard]] std::string text(std::uint32_t offset) const { return reinterpret_cast<const char*>(&bytes_.at(offset)); }
+  template <typename T>
+  [[nodiscard]] std::vector<T> array(std::uint32_t offset, std::uint32_t count) const {
+    std::vector<T> values(count);
+    if (count > 0) std::memcpy(values.data(), &bytes_.at(offset), count * sizeof(T));
+    return values;
+  }
+  [[nodiscard]] std::vector<std::string> texts(std::uint32_t offset, std::uint32_t count) const {
+    std::vector<std::string> values;
+    for (std::uint32_t at : array<std::uint32_t>(offset, count)) values.push_back(text(at));
+    return values;
+  }
+
+ private:
+  const std::vector<std::uint8_t>& bytes_;
+};
+
+PlanStep read_step(const Reader& reader, const wire::Step& step) {
+  PlanStep item{.op = step.op, .flags = step.flags, .slot = step.slot, .text = reader.text(step.text), .text2 = {},
+                .a = step.a, .b = step.b, .c = step.c};
+  item.text2 = step.op == wire::Op::kFile ? std::string(reader.text(step.text2).c_str(), static_cast<std::size_t>(step.b)) : reader.text(step.text2);
+  return item;
+}
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
+  Writer writer;
+  wire::PlanHeader header{};
+  header.magic = wire::kMagic;
+  header.version = wire::kVersion;
+  header.step_count = static_cast<std::uint32_t>(plan.steps.size());
+  header.argv_count = static_cast<std::uint32_t>(plan.argv.size());
+  header.argv = writer.texts(plan.argv);
+  header.env_count = static_cast<std::uint32_t>(plan.env.size());
+  header.env = writer.texts(plan.env);
+  header.search_count = static_cast<std::uint32_t>(plan.search.size());
+  header.search = writer.texts(plan.search);
+  header.cwd = writer.text(plan.cwd);
+  const auto steps = write_steps(writer, plan);
+  header.steps = writer.array(steps);
+  header.filter_count = static_cast<std::uint32_t>(plan.filter.size());
+  header.filter = writer.array(plan.filter);
+  header.last_syscall = plan.last_syscall;
+  header.watchdog = plan.watchdog ? 1 : 0;
+  header.uid_first = plan.uid_first;
+  header.uid_count = plan.uid_count;
+  header.wall_time_ms = plan.wall_time_ms;
+  header.memory_bytes = plan.memory_bytes;
+  header.fault_step = plan.fault.step;
+  header.fault = plan.fault.kind;
+  header.fault_errno = plan.fault.sys_errno;
+  for (const PlanStep& item : plan.steps) {
+    if (item.slot >= wire::kMaxSlots) return fail(ErrorCode::kBadInput, "too many mounts for one sandbox", "the limit is about 50");
+  }
+  if (plan.steps.size() > wire::kMaxSteps) return fail(ErrorCode::kBadInput, "too many mounts and links for one sandbox");
+  auto bytes = writer.finish(header);
+  if (bytes.size() > wire::kMaxPlanBytes) {
+    return fail(ErrorCode::kBadInput, "command line and environment are too long: together more than about 160 KiB",
+                "put long argument lists into a file of the workspace");
+  }
+  return bytes;
+}
+
+Result<LaunchPlan> decode(const std::vector<std::uint8_t>& bytes) try {
+  if (bytes.size() < sizeof(wire::PlanHeader)) return fail(ErrorCode::kBadInput, "a plan is longer than that");
+  const Reader reader(bytes);
+  const wire::PlanHeader& header = reader.header;
+  if (header.magic != wire::kMagic || header.size != bytes.size() || bytes.back() != 0) return fail(ErrorCode::kBadInput, "not a plan");
+  LaunchPlan plan;
+  for (const wire::Step& step : reader.array<wire::Step>(header.steps, header.step_count)) plan.steps.push_back(read_step(reader, step));
+  plan.argv = reader.texts(header.argv, header.argv_count);
+  plan.env = reader.texts(header.env, header.env_count);
+  plan.search = reader.texts(header.search, header.search_count);
+  plan.cwd = reader.text(header.cwd);
+  plan.filter = reader.array<seccomp::Instruction>(header.filter, header.filter_count);
+  plan.last_syscall = header.last_syscall;
+  plan.watchdog = header.watchdog != 0;
+  plan.uid_first = header.uid_first;
+  plan.uid_count = header.uid_count;
+  plan.wall_time_ms = header.wall_time_ms;
+  plan.memory_bytes = header.memory_bytes;
+  plan.fault = {header.fault_step, header.fault, header.fault_errno};
+  return plan;
+} catch (const std::exception&) {
+  return fail(ErrorCode::kBadInput, "not a plan");
+}
+
+}  // namespace wardenv::sandbox

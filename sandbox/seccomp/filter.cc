@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Allowlist -> classic BPF, by libseccomp.
+#include "sandbox/seccomp/filter.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/seccomp/syscall_sets.h"
+
+namespace wardenv::sandbox::seccomp {
+namespace {
+
+static_assert(sizeof(Instruction) == sizeof(sock_filter) && offsetof(Instruction, k) == offsetof(sock_filter, k));
+
+// libseccomp does not take "notify" as default action: this stands for it until the program is finished.
+constexpr std::uint16_t kPlaceholder = 0x5744;
+
+using Context = std::unique_ptr<void, void (*)(void*)>;
+
+tl::unexpected<Error> refused(const std::string& what, int code) {
+  return fail_errno(ErrorCode::kInternal, "libseccomp: " + what, -code);
+}
+
+int number_of(const char* name) {
+  const int number = seccomp_syscall_resolve_name(name);
+  if (number >= 0) return number;
+  for (const NewSyscall& item : new_syscalls()) {
+    if (std::string_view(item.name) == name) return item.number;
+  }
+  return -1;
+}
+
+Status add_rule(scmp_filter_ctx context, const Rule& rule) {
+  const int number = number_of(rule.name);
+  if (number < 0) return fail(ErrorCode::kInternal, "unknown system call " + std::string(rule.name));
+  std::vector<scmp_arg_cmp> comparisons;
+  for (const Condition& condition : rule.conditions) {
+    comparisons.push_back({condition.index, SCMP_CMP_MASKED_EQ, condition.mask, condition.value});
+  }
+  const int code = seccomp_rule_add_array(context, SCMP_ACT_ALLOW, number, static_cast<unsigned>(comparisons.size()), comparisons.data());
+  return code < 0 ? Status(refused(rule.name, code)) : Status{};
+}
+
+Status add_rules(scmp_filter_ctx context, LimitsBy limits) {
+  for (const SyscallSet& set : allowed_sets(limits)) {
+    for (const Rule& rule : set.rules) WARDENV_TRY(add_rule(context, rule));
+  }
+  const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), number_of("clone3"), 0);
+  return code < 0 ? Status(refused("clone3", code)) : Status{};
+}
+
+Result<std::vector<Instruction>> export_program(scmp_filter_ctx context) {
+  const UniqueFd file(static_cast<int>(::memfd_create("filter", MFD_CLOEXEC)));
+  if (const int code = seccomp_export_bpf(context, file.get()); code < 0) return refused("export", code);
+  const auto size = ::lseek(file.get(), 0, SEEK_END);
+  std::vector<Instruction> program(static_cast<std::size_t>(size) / sizeof(Instruction));
+  if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size) return fail_errno(ErrorCode::kInternal, "read filter");
+  return program;
+}
+
+void replace_placeholder(std::vector<Instruction>& program) {
+  for (Instruction& instruction : program) {
+    if (instruction.code == (BPF_RET | BPF_K) && instruction.k == SCMP_ACT_TRACE(kPlaceholder)) instruction.k = SECCOMP_RET_USER_NOTIF;
+  }
+}
+
+std::string condition_text(const Condition& condition) {
+  char text[80];
+  std::snprintf(text, sizeof text, " arg%u&%#llx=%#llx", condition.index, static_cast<unsigned long long>(condition.mask),
+                static_cast<unsigned long long>(condition.value));
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<Instruction>> compile_filter(LimitsBy limits) {
+  const Context context(seccomp_init(SCMP_ACT_TRACE(kPlaceholder)), [](void* c) { seccomp_release(c); });
+  if (!context) return fail(ErrorCode::kInternal, "libseccomp: init");
+  int code = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  if (code == 0) code = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  if (code < 0) return refused("attributes", code);
+  WARDENV_TRY(add_rules(context.get(), limits));
+  auto program = export_program(context.get());
+  if (program) replace_placeholder(*program);
+  return program;
+}
+
+std::string allowlist_text(LimitsBy limits) {
+  std::string text;
+  for (const SyscallSet& set : allowed_sets(limits)) {
+    text += "# " + std::string(set.purpose) + "\n";
+    std::vector<std::string> lines;
+    for (const Rule& rule : set.rules) {
+      std::string line = rule.name;
+      for (const Condition& condition : rule.conditions) line += condition_text(condition);
+      lines.push_back(std::move(line));
+    }
+    std::sort(lines.begin(), lines.end());
+    for (const std::string& line : lines) text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace wardenv::sandbox::seccomp
