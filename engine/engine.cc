@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: request -> spec -> plan -> launcher -> report.
+#include "engine/engine.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <mutex>
+
+#include "engine/capture.h"
+#include "engine/run_loop.h"
+#include "engine/spec_builder.h"
+#include "engine/violations.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/launcher_client.h"
+#include "sandbox/plan.h"
+
+namespace wardenv::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// ULID: 48 bits of milliseconds and 80 random bits, Crockford's base 32 (github.com/ulid/spec).
+std::string new_run_id() {
+  constexpr char kDigits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  auto time = static_cast<std::uint64_t>(now.count());
+  std::uint8_t random[16] = {};
+  if (::getrandom(random, sizeof random, 0) < 0) random[0] = static_cast<std::uint8_t>(::getpid());
+  std::string id(26, '0');
+  for (std::size_t i = 10; i-- > 0; time >>= 5) id[i] = kDigits[time & 31];
+  for (std::size_t i = 10; i < id.size(); ++i) id[i] = kDigits[random[i - 10] & 31];
+  return id;
+}
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return fail_errno(ErrorCode::kHost, "pipe");
+  if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return fail_errno(ErrorCode::kHost, "fcntl");
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+struct Launched {
+  RunChannels channels;
+  sandbox::CgroupLeaf leaf;
+};
+
+// What a failed step means for the user. The kernel's word is an errno; the step says which of its many meanings it has.
+std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
+  using wire::Op;
+  if (step.op == Op::kClone && (sys_errno == EPERM || sys_errno == EACCES || sys_errno == ENOSPC || sys_errno == EUSERS)) {
+    return "user namespaces are switched off or used up on this host; `wardenv doctor` prints the setting to change";
+  }
+  if ((step.op == Op::kMapIdsBySelf || step.op == Op::kMapIdsByParent) && sys_errno == EPERM) {
+    return "this host lets no process have a user namespace with rights; `wardenv doctor` prints the setting to change";
+  }
+  if (step.op == Op::kProc && sys_errno == EPERM) {
+    return "a container that hides parts of /proc lets nobody mount a new one; run it with unmasked paths (see `wardenv doctor`)";
+  }
+  if (step.op == Op::kPivot && sys_errno == EINVAL) return "the root file system of an initramfs can't be replaced; boot into a real root";
+  if (step.op == Op::kOpenTree && (step.flags & wire::kFlagOwnerMapped) != 0 && sys_errno == EINVAL) {
+    return "the file system of that folder has no ID-mapped mounts; run wardenv as the folder's owner instead of root";
+  }
+  if (sys_errno == ELOOP) return "a part of that path was replaced by a symbolic link meanwhile";
+  if (sys_errno == ENOSYS) return "this kernel is too old; Linux 5.19 or newer is needed";
+  if (sys_errno == ENOSPC || sys_errno == ENOMEM) return "the host is out of memory or space";
+  return "run `wardenv doctor`";
+}
+
+Error step_error(const sandbox::LaunchPlan& plan, const wire::Event& event) {
+  if (event.step == 0 || event.step > plan.steps.size()) {
+    return fail_errno(ErrorCode::kLauncher, "the launcher refused the plan", event.sys_errno).value();
+  }
+  const sandbox::PlanStep& step = plan.steps[event.step - 1];
+  const std::string what = "step " + std::to_string(event.step) + " of " + std::to_string(plan.steps.size()) + ": " + to_text(step);
+  return fail_errno(ErrorCode::kHost, what, event.sys_errno, hint_for_step(step, event.sys_errno)).value();
+}
+
+RunReport failed(RunReport report, Error error) {
+  report.outcome = Outcome::kSetupFailed;
+  report.exit_status = 125;
+  report.error = std::move(error);
+  return report;
+}
+
+void set_signal(RunReport& report, Outcome outcome, int signal, int exit_status) {
+  report.outcome = outcome;
+  report.signal = signal;
+  report.exit_status = exit_status;
+}
+
+// The order matters: who killed the run says more than how the command looked when it was dead.
+RunReport conclude(RunReport report, const sandbox::LaunchPlan& plan, const RunEnd& end) {
+  const wire::Event& event = end.last;
+  if (end.launcher_died) return failed(std::move(report), {ErrorCode::kLauncher, "the launcher died; the run was killed with it", "", 0});
+  if (event.kind == wire::EventKind::kFailed) return failed(std::move(report), step_error(plan, event));
+  if (event.kind == wire::EventKind::kExecFailed) {
+    report.exit_status = event.step == 1 ? 126 : 127;
+    report.outcome = Outcome::kExited;
+    report.exit_code = report.exit_status;
+    return report;
+  }
+  if (end.out_of_memory || event.cause == wire::Cause::kMemory) {
+    set_signal(report, Outcome::kMemoryExceeded, SIGKILL, 128 + SIGKILL);
+  } else if (event.cause == wire::Cause::kTimeout) {
+    set_signal(report, Outcome::kTimedOut, SIGKILL, 124);
+  } else if (event.cause == wire::Cause::kCancelled || end.cancelled) {
+    set_signal(report, Outcome::kCancelled, SIGKILL, 128 + SIGKILL);
+  } else if (event.have_status == 0) {
+    return failed(std::move(report), {ErrorCode::kHost, "the sandbox's init was killed from outside", "", 0});
+  } else if (WIFSIGNALED(event.wait_status)) {
+    set_signal(report, Outcome::kSignaled, WTERMSIG(event.wait_status), 128 + WTERMSIG(event.wait_status));
+  } else {
+    report.outcome = Outcome::kExited;
+    report.exit_code = report.exit_status = WEXITSTATUS(event.wait_status);
+  }
+  return report;
+}
+
+sandbox::Usage usage_of(const wire::Event& event, const sandbox::CgroupUsage& cgroup, Clock::duration wall) {
+  sandbox::Usage usage;
+  usage.wall_ms = std::chrono::duration<double, std::milli>(wall).count();
+  usage.cpu_user_ms = static_cast<double>(event.cpu_user_us) / 1000.0;
+  usage.cpu_system_ms = static_cast<double>(event.cpu_system_us) / 1000.0;
+  usage.peak_memory_bytes = std::max({cgroup.peak_memory_bytes, event.peak_memory_bytes, event.max_rss_bytes});
+  usage.peak_processes = std::max({cgroup.peak_processes, event.peak_processes, 1U});
+  return usage;
+}
+
+void explain_exec_failure(RunReport& report, const RunRequest& request, const wire::Event& event) {
+  const bool found = event.step == 1;
+  std::string message = found ? "`" + request.argv[0] + "` can't be executed" : "`" + request.argv[0] + "` was not found in the sandbox";
+  const char* hint = event.sys_errno == ELIBBAD ? "its interpreter (the #! line, or the program's loader) does not exist inside"
+                     : found                    ? "is it a program, and is its execute bit set?"
+                                                : "give a name in the venv's bin or in /usr/bin, or a path below the workspace";
+  report.error = Error{ErrorCode::kNotFound, std::move(message), hint, event.sys_errno};
+}
+
+}  // namespace
+
+std::string_view to_string(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kExited: return "exited";
+    case Outcome::kSignaled: return "signaled";
+    case Outcome::kTimedOut: return "timed_out";
+    case Outcome::kMemoryExceeded: return "memory_exceeded";
+    case Outcome::kOutputExceeded: return "output_exceeded";
+    case Outcome::kCancelled: return "cancelled";
+    case Outcome::kDenied: return "denied";
+    case Outcome::kApprovalRequired: return "approval_required";
+    case Outcome::kSetupFailed: return "setup_failed";
+  }
+  return "setup_failed";
+}
+
+struct Engine::Impl {
+  sandbox::HostFacts facts;
+  sandbox::LauncherClient launcher;
+
+  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request) {
+    Launched launched;
+    if (plan.cgroup.kind != sandbox::CgroupKind::kNone) {
+      auto leaf = sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
+      if (!leaf) return tl::unexpected(leaf.error());
+      launched.leaf = std::move(*leaf);
+    }
+    auto bytes = encode(plan);
+    if (!bytes) return tl::unexpected(bytes.error());
+    auto out = make_pipe();
+    auto err = make_pipe();
+    if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
+    UniqueFd null;
+    if (request.stdin_mode == StdinMode::kNull) {
+      null.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
+    }
+    const int in = null.valid() ? null.get() : STDIN_FILENO;
+    auto control = launcher.submit(*bytes, {in, out->write.get(), err->write.get(), launched.leaf.join_fds()});
+    if (!control) return tl::unexpected(control.error());
+    launched.channels = {std::move(*control), std::move(out->read), std::move(err->read)};
+    return launched;
+  }
+
+  Result<sandbox::LaunchPlan> plan(const RunRequest& request, const std::string& run_id) const {
+    auto spec = build_spec(request, run_id);
+    if (!spec) return tl::unexpected(spec.error());
+    auto plan = sandbox::compile(*spec, facts);
+    if (plan) plan->fault = request.fault;
+    return plan;
+  }
+};
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Engine> Engine::create() {
+  auto program = sandbox::find_launcher();
+  if (!program) return tl::unexpected(program.error());
+  auto facts = sandbox::probe_host();
+  if (!facts) return tl::unexpected(facts.error());
+  if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));
+  auto launcher = sandbox::LauncherClient::start(*program);
+  if (!launcher) return tl::unexpected(launcher.error());
+  sandbox::sweep_cgroups(facts->cgroup);
+  return Engine(std::make_unique<Impl>(Impl{std::move(*facts), std::move(*launcher)}));
+}
+
+RunReport Engine::run(const RunRequest& request, const RunIo& io) {
+  const auto begin = Clock::now();
+  RunReport report;
+  report.run_id = new_run_id();
+  auto plan = impl_->plan(request, report.run_id);
+  if (!plan) return failed(std::move(report), plan.error());
+  auto launched = impl_->launch(*plan, request);
+  if (!launched) return failed(std::move(report), launched.error());
+
+  Capture out(request.output_limit_bytes);
+  Capture err(request.output_limit_bytes);
+  const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err);
+  report.usage = usage_of(end.last, launched->leaf.usage(), Clock::now() - begin);
+  report.out = out.take();
+  report.err = err.take();
+  report.violations = describe_violations(end.denied);
+  report.enforced = plan->enforced;
+  report = conclude(std::move(report), *plan, end);
+  if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died) explain_exec_failure(report, request, end.last);
+  return report;
+}
+
+int Engine::launcher_pid() const { return impl_->launcher.pid(); }
+
+Result<std::string> Engine::plan_text(const RunRequest& request) {
+  auto plan = impl_->plan(request, "RUN-ID");
+  if (!plan) return tl::unexpected(plan.error());
+  return to_text(*plan);
+}
+
+Result<std::string> Engine::plan_json(const RunRequest& request) {
+  auto plan = impl_->plan(request, "RUN-ID");
+  if (!plan) return tl::unexpected(plan.error());
+  return to_json(*plan);
+}
+
+}  // namespace wardenv::engine

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: the public C++ interface. Runs one command at a time per call, confined, in a Python virtual environment.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/base/error.h"
+#include "sandbox/fault.h"
+#include "sandbox/report.h"
+#include "sandbox/spec.h"
+
+namespace wardenv::engine {
+
+enum class Access { kReadOnly, kDirect };
+enum class StdinMode { kNull, kInherit };
+
+// What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
+struct RunRequest {
+  std::vector<std::string> argv{};
+  std::optional<std::string> venv;        // folder of the virtual environment; none: no Python is set up
+  std::string workspace = ".";
+  std::optional<std::string> cwd;         // inside the workspace; default: the workspace
+  Access access = Access::kDirect;
+  sandbox::Network network = sandbox::Network::kNone;
+  sandbox::Limits limits;
+  std::uint64_t output_limit_bytes = 1ULL << 20;  // each stream
+  std::vector<std::string> env{};           // "NAME=VALUE" in addition to the built environment
+  StdinMode stdin_mode = StdinMode::kNull;
+  sandbox::Degradable degradable;
+  bool require_cgroup = false;
+  sandbox::Walls walls;                   // for tests: see sandbox/spec.h
+  sandbox::FaultPlan fault;               // for tests: see sandbox/fault.h
+};
+
+enum class Outcome { kExited, kSignaled, kTimedOut, kMemoryExceeded, kOutputExceeded, kCancelled, kDenied, kApprovalRequired, kSetupFailed };
+std::string_view to_string(Outcome outcome);
+
+struct Violation {
+  std::string kind{};   // syscall | network | path
+  std::string what{};   // e.g. "mount", "socket(AF_VSOCK)"
+  std::uint64_t count = 0;
+  std::string hint{};
+};
+
+// One captured stream: head and tail of what was written, never more than the limit.
+struct CapturedStream {
+  std::string text{};         // bytes as written; where truncated, a line in the middle says how much is missing
+  std::uint64_t bytes = 0;  // all bytes that the command wrote
+  bool truncated = false;
+};
+
+// The run as data: also for failures. See interfaces.md for the JSON form (engine/report_json.h).
+struct RunReport {
+  std::string run_id{};
+  Outcome outcome = Outcome::kSetupFailed;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  CapturedStream out;
+  CapturedStream err;
+  sandbox::Usage usage;
+  std::vector<Violation> violations{};
+  sandbox::Enforced enforced;
+  std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
+  int exit_status = 125;            // what `wardenv run` exits with
+};
+
+// Called with every chunk as it comes, before the limit of the capture is applied. May be empty.
+using OutputSink = std::function<void(std::string_view chunk)>;
+
+struct RunIo {
+  OutputSink on_stdout;
+  OutputSink on_stderr;
+  int cancel_fd = -1;   // not owned; when it becomes readable the run is cancelled and everything in it killed
+};
+
+class Engine {
+ public:
+  // Starts the launcher. REQUIRES: called from a thread that outlives the engine.
+  static Result<Engine> create();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();  // everything that still runs is killed
+
+  // Runs the command to its end and reports. Thread-safe: calls run beside each other.
+  // Never fails: what wardenv could not do is an outcome kSetupFailed with `error`.
+  RunReport run(const RunRequest& request, const RunIo& io = {});
+
+  // The process id of the launcher, for those who supervise us.
+  [[nodiscard]] int launcher_pid() const;
+
+  // The plan of the same request as text, one step a line; nothing is run.
+  Result<std::string> plan_text(const RunRequest& request);
+  Result<std::string> plan_json(const RunRequest& request);
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace wardenv::engine

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths, resolved component by component, so that the sandbox can show the same links at the same places.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/base/error.h"
+#include "sandbox/spec.h"
+
+namespace wardenv::engine {
+
+struct ResolvedPath {
+  std::string real;                         // absolute, without symbolic links
+  std::vector<sandbox::Symlink> symlinks;   // those that were walked through: where they are (a real path) and what they say
+};
+
+// Absolute form of `path` (relative to the current folder), without "." and "//"; ".." is kept for resolve_path.
+std::string absolute(std::string_view path);
+
+// Follows every symbolic link; at most 40 of them (path_resolution(7)). The path must exist. Errors: kNotFound, kBadInput.
+Result<ResolvedPath> resolve_path(const std::string& path);
+
+// True where `path` is `folder` or lies in it. Both absolute and real.
+bool is_beneath(std::string_view path, std::string_view folder);
+
+bool is_folder(const std::string& path);
+bool is_regular_file(const std::string& path);
+bool exists(const std::string& path);   // also a dangling symbolic link
+
+std::string parent_of(const std::string& path);
+
+}  // namespace wardenv::engine

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// One poll loop for each run, in the thread of the caller.
+#include "engine/run_loop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace wardenv::engine {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+class Loop {
+ public:
+  Loop(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err)
+      : channels_(channels), io_(io), out_(out), err_(err), cancel_fd_(io.cancel_fd), oom_fd_(leaf.oom_fd()) {}
+
+  RunEnd run() {
+    while (!over_) step();
+    // Whoever could write is dead: what is in the pipes is all there will be. Bounded by the pipes' size.
+    while (read_stream(channels_.out, out_, io_.on_stdout)) {}
+    while (read_stream(channels_.err, err_, io_.on_stderr)) {}
+    return std::move(end_);
+  }
+
+ private:
+  enum Place : std::size_t { kControl, kOut, kErr, kCancel, kOom, kPlaces };
+
+  void step() {
+    std::array<pollfd, kPlaces> fds{};
+    fds[kControl] = {channels_.control.get(), POLLIN, 0};
+    fds[kOut] = {channels_.out.get(), POLLIN, 0};
+    fds[kErr] = {channels_.err.get(), POLLIN, 0};
+    fds[kCancel] = {cancel_fd_, POLLIN, 0};
+    fds[kOom] = {oom_fd_, POLLIN, 0};
+    if (::poll(fds.data(), fds.size(), -1) < 0) return;  // EINTR: again
+    if (fds[kOut].revents != 0 && !read_stream(channels_.out, out_, io_.on_stdout)) channels_.out.reset();
+    if (fds[kErr].revents != 0 && !read_stream(channels_.err, err_, io_.on_stderr)) channels_.err.reset();
+    if (fds[kCancel].revents != 0) cancel(cancel_fd_, end_.cancelled);
+    if (fds[kOom].revents != 0) cancel(oom_fd_, end_.out_of_memory);
+    if (fds[kControl].revents != 0) read_event();
+  }
+
+  // One byte to the launcher: it kills the run and then tells of its end as always.
+  void cancel(int& fd, bool& reason) {
+    fd = -1;
+    reason = true;
+    (void)::send(channels_.control.get(), "c", 1, MSG_NOSIGNAL);
+  }
+
+  // False where nothing more will come. The pipe does not block.
+  static bool read_stream(const UniqueFd& fd, Capture& capture, const OutputSink& sink) {
+    static thread_local std::array<char, kChunk> buffer;
+    if (!fd.valid()) return false;
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0) return errno == EINTR;
+    if (got == 0) return false;
+    const std::string_view chunk(buffer.data(), static_cast<std::size_t>(got));
+    capture.add(chunk);
+    if (sink) sink(chunk);
+    return true;
+  }
+
+  void read_event() {
+    wire::Event event{};
+    const ssize_t got = ::recv(channels_.control.get(), &event, sizeof event, 0);
+    if (got < 0 && errno == EINTR) return;
+    if (got != static_cast<ssize_t>(sizeof event)) {
+      end_.launcher_died = over_ = true;
+      return;
+    }
+    if (event.kind == wire::EventKind::kDenied) {
+      end_.denied.push_back({event.number, event.count, {event.args[0], event.args[1], event.args[2]}});
+      return;
+    }
+    end_.last = event;
+    over_ = true;
+  }
+
+  RunChannels& channels_;
+  const RunIo& io_;
+  Capture& out_;
+  Capture& err_;
+  int cancel_fd_;
+  int oom_fd_;
+  bool over_ = false;
+  RunEnd end_;
+};
+
+}  // namespace
+
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err) {
+  RunEnd end = Loop(channels, io, leaf, out, err).run();
+  if (leaf.usage().oom_kills > 0) end.out_of_memory = true;
+  return end;
+}
+
+}  // namespace wardenv::engine

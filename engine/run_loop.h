@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's side of one running sandbox: reads its output, watches for cancellation and for its end.
+#pragma once
+
+#include <vector>
+
+#include "engine/capture.h"
+#include "engine/engine.h"
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/plan_wire.h"
+
+namespace wardenv::engine {
+
+struct RunChannels {
+  UniqueFd control;   // to the launcher
+  UniqueFd out;       // read ends of the command's stdout and stderr
+  UniqueFd err;
+};
+
+struct RunEnd {
+  wire::Event last{};                              // kFailed, kExecFailed or kEnded
+  std::vector<sandbox::DeniedSyscall> denied;
+  bool launcher_died = false;
+  bool out_of_memory = false;                      // the kernel said so of the control group
+  bool cancelled = false;                          // by io.cancel_fd
+};
+
+// Returns when the run is over and every byte of output that is left has been read. Memory use does not depend on the output.
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err);
+
+}  // namespace wardenv::engine

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunRequest -> SandboxSpec.
+#include "engine/spec_builder.h"
+
+#include <cstdlib>
+
+#include "engine/environment.h"
+#include "engine/system_view.h"
+#include "engine/venv.h"
+#include "engine/workspace.h"
+
+namespace wardenv::engine {
+namespace {
+
+template <typename T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
+  if (!request.venv) return {};
+  auto venv = resolve_venv(*request.venv);
+  if (!venv) return tl::unexpected(venv.error());
+  append(spec.mounts, venv->mounts);
+  append(spec.symlinks, venv->symlinks);
+  environment.venv_dir = venv->dir;
+  return {};
+}
+
+Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
+  auto workspace = resolve_workspace(request.workspace, request.cwd, request.access, state_folder());
+  if (!workspace) return tl::unexpected(workspace.error());
+  append(spec.mounts, workspace->mounts);
+  append(spec.symlinks, workspace->symlinks);
+  append(spec.read_only_again, workspace->read_only_again);
+  spec.cwd = workspace->cwd;
+  return {};
+}
+
+}  // namespace
+
+std::string state_folder() {
+  auto variable = [](const char* name) { return std::string(std::getenv(name) != nullptr ? std::getenv(name) : ""); };
+  if (auto path = variable("WARDENV_STATE"); !path.empty()) return path;
+  if (auto path = variable("XDG_STATE_HOME"); !path.empty()) return path + "/wardenv";
+  if (auto home = variable("HOME"); !home.empty() && home != "/root") return home + "/.local/state/wardenv";
+  return "/var/lib/wardenv";
+}
+
+Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id) {
+  sandbox::SandboxSpec spec;
+  spec.argv = request.argv;
+  spec.network = request.network;
+  spec.limits = request.limits;
+  spec.degradable = request.degradable;
+  spec.require_cgroup = request.require_cgroup;
+  spec.walls = request.walls;
+
+  const SystemView system = system_view(spec.hostname, spec.home);
+  spec.mounts = system.mounts;
+  spec.symlinks = system.symlinks;
+  spec.files = system.files;
+
+  EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env};
+  WARDENV_TRY(add_venv(request, spec, environment));
+  WARDENV_TRY(add_workspace(request, spec));
+  auto variables = build_environment(environment);
+  if (!variables) return tl::unexpected(variables.error());
+  spec.env = std::move(*variables);
+  return spec;
+}
+
+}  // namespace wardenv::engine

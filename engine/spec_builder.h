@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunRequest -> SandboxSpec: the one place where venv, workspace, system files and environment come together.
+#pragma once
+
+#include <string>
+
+#include "engine/engine.h"
+
+namespace wardenv::engine {
+
+// `run_id` goes into the environment. Looks at the file system; starts nothing.
+Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id);
+
+// Where wardenv keeps its own state (interfaces.md, "State and configuration"); empty where there is no home to put it.
+std::string state_folder();
+
+}  // namespace wardenv::engine

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder that a command works in.
+#include "engine/workspace.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/paths.h"
+
+namespace wardenv::engine {
+namespace {
+
+// Neither these, nor what lies in them, nor (by is_beneath the other way) a folder that holds one of them.
+constexpr std::array kSystem = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/boot", "/proc", "/sys", "/dev", "/run"};
+// Folders of many people's things: not themselves, but what lies in them.
+constexpr std::array kShared = {"/home", "/var", "/opt", "/srv", "/mnt", "/media", "/tmp", "/var/tmp", "/var/lib"};
+
+constexpr std::array kProtected = {
+    ".git/hooks", ".git/config", ".git/info/attributes", ".git/modules", ".hg/hgrc", ".claude", ".codex", ".cursor", ".gemini", ".aider.conf.yml",
+    ".mcp.json", ".vscode", ".idea", ".devcontainer", ".envrc", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", "uv.toml",
+    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".cshrc",
+    ".tcshrc", ".login", ".inputrc", ".vimrc", ".nvimrc", ".exrc", ".gvimrc", ".emacs", ".dir-locals.el", ".gdbinit", ".ssh", ".gnupg",
+    ".gitconfig", ".pre-commit-config.yaml", "sitecustomize.py", "usercustomize.py"};
+
+Status check_place(const std::string& dir, const std::string& state_dir) {
+  const std::string quoted = "`" + dir + "`";
+  for (const char* folder : kSystem) {
+    if (is_beneath(folder, dir) || is_beneath(dir, folder)) {
+      return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: it holds or belongs to the system", "name the folder of one project");
+    }
+  }
+  if (std::any_of(kShared.begin(), kShared.end(), [&](const char* folder) { return dir == folder; })) {
+    return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: others keep their things there", "name the folder of one project");
+  }
+  if (state_dir.empty()) return {};
+  auto state = resolve_path(state_dir);
+  const std::string real_state = state ? state->real : absolute(state_dir);
+  if (is_beneath(real_state, dir) || is_beneath(dir, real_state)) {
+    return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: wardenv keeps its state in `" + real_state + "`",
+                "name the folder of one project, or move the state with WARDENV_STATE");
+  }
+  return {};
+}
+
+Result<std::string> resolve_cwd(const std::optional<std::string>& cwd, const std::string& dir) {
+  if (!cwd) return dir;
+  auto resolved = resolve_path(cwd->starts_with('/') ? *cwd : dir + "/" + *cwd);
+  if (!resolved) return fail(ErrorCode::kNotFound, "--cwd " + resolved.error().message);
+  if (!is_beneath(resolved->real, dir)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not inside the workspace `" + dir + "`");
+  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not a folder");
+  return resolved->real;
+}
+
+// Only what is reached without a symbolic link can be made read-only in place; a link itself can be replaced whatever we do
+// to its target, so it is refused.
+Status add_protected(WorkspaceView& view, const std::string& name) {
+  const std::string path = view.dir + "/" + name;
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) < 0) return {};
+  auto real = resolve_path(path);
+  if (!real || real->real != path) {
+    return fail(ErrorCode::kBadInput, "`" + path + "` is protected and is reached through a symbolic link", "replace the link by what it points to, or use --access read-only");
+  }
+  view.read_only_again.push_back(path);
+  return {};
+}
+
+Status add_all_protected(WorkspaceView& view) {
+  for (const char* name : kProtected) WARDENV_TRY(add_protected(view, name));
+  struct stat status {};
+  const std::string git = view.dir + "/.git";
+  // A worktree or submodule: .git is a file that says where the repository is.
+  if (::lstat(git.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) WARDENV_TRY(add_protected(view, ".git"));
+  DIR* folder = ::opendir(view.dir.c_str());
+  if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + view.dir + "`");
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (std::string(entry->d_name).ends_with(".pth")) names.emplace_back(entry->d_name);
+  }
+  ::closedir(folder);
+  for (const std::string& name : names) WARDENV_TRY(add_protected(view, name));
+  return {};
+}
+
+}  // namespace
+
+Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optional<std::string>& cwd, Access access, const std::string& state_dir) {
+  if (dir.empty() || dir.find_first_of(std::string("\0\n", 2)) != std::string::npos) return fail(ErrorCode::kBadInput, "the workspace is not a path");
+  auto resolved = resolve_path(dir);
+  if (!resolved) return fail(ErrorCode::kNotFound, "workspace " + resolved.error().message);
+  struct stat status {};
+  if (::lstat(absolute(dir).c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+    return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is a symbolic link", "name the folder that it points to: " + resolved->real);
+  }
+  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is not a folder");
+  if (::access(resolved->real.c_str(), R_OK | X_OK) < 0) return fail_errno(ErrorCode::kBadInput, "the workspace `" + dir + "`");
+  WARDENV_TRY(check_place(resolved->real, state_dir));
+
+  WorkspaceView view;
+  view.dir = resolved->real;
+  view.symlinks = resolved->symlinks;
+  auto inside = resolve_cwd(cwd, view.dir);
+  if (!inside) return tl::unexpected(inside.error());
+  view.cwd = std::move(*inside);
+  view.mounts.push_back({.source = view.dir,
+                         .target = view.dir,
+                         .writable = access == Access::kDirect ? sandbox::Writable::kYes : sandbox::Writable::kNo,
+                         .owner_mapped = true});
+  if (access == Access::kDirect) WARDENV_TRY(add_all_protected(view));
+  return view;
+}
+
+}  // namespace wardenv::engine
