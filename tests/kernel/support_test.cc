@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Helpers of the tests that make real sandboxes.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "sandbox/host_facts.h"
+#include "tests/kernel/support.h"
+
+namespace wardenv::testing {
+namespace fs = std::filesystem;
+
+ScratchFolder::ScratchFolder() {
+  char name[] = "/tmp/wardenv-kernel.XXXXXX";
+  path_ = ::mkdtemp(name);
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void ScratchFolder::write(const std::string& name, const std::string& text) const { std::ofstream(path_ + "/" + name) << text; }
+
+engine::RunRequest request(const ScratchFolder& workspace, std::vector<std::string> argv) {
+  engine::RunRequest request;
+  request.argv = std::move(argv);
+  request.workspace = workspace.path();
+  return request;
+}
+
+std::vector<int> processes_with(const std::string& marker) {
+  std::vector<int> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "cmdline");
+    std::stringstream text;
+    text << file.rdbuf();
+    const int pid = std::stoi(name);
+    if (pid != ::getpid() && text.str().find(marker) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+bool gone(const std::string& marker) {
+  for (int attempt = 0; attempt < 250; ++attempt) {
+    if (processes_with(marker).empty()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+std::vector<int> children_of(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+  std::vector<int> children;
+  for (int child = 0; file >> child;) children.push_back(child);
+  return children;
+}
+
+bool gone(int pid) {
+  for (int attempt = 0; attempt < 250; ++attempt) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    if (!std::getline(file, text) || text.find(") Z ") != std::string::npos) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+std::size_t cgroup_count() {
+  std::size_t count = 0;
+  const sandbox::CgroupHost host = sandbox::probe_cgroup();
+  for (const std::string& folder : {host.memory_dir, host.pids_dir, host.cpu_dir}) {
+    std::error_code ignored;
+    if (folder.empty()) continue;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      count += entry.path().filename().string().rfind("wardenv-", 0) == 0 ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{}));
+}
+
+}  // namespace wardenv::testing

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile(): plans as golden text, and what it refuses.
+#include <algorithm>
+
+#include "sandbox/plan.h"
+#include "tests/support/catch.h"
+#include "tests/support/golden.h"
+
+using namespace wardenv;
+using namespace wardenv::sandbox;
+
+namespace {
+
+SandboxSpec small_spec() {
+  SandboxSpec spec;
+  spec.argv = {"python", "-c", "pass"};
+  spec.env = {"PATH=/srv/venv/bin:/usr/bin", "HOME=/home/wardenv"};
+  spec.cwd = "/srv/project";
+  spec.mounts = {{.source = "/usr", .target = "/usr"},
+                 {.source = "/srv/project", .target = "/srv/project", .writable = Writable::kYes, .owner_mapped = true},
+                 {.source = "/srv/venv", .target = "/srv/venv", .owner_mapped = true},
+                 {.source = "/etc/ld.so.cache", .target = "/etc/ld.so.cache", .optional = true}};
+  spec.read_only_again = {"/srv/project/.git/config", "/srv/project/.git/hooks", "/srv/project/.envrc"};
+  spec.symlinks = {{"/bin", "usr/bin"}, {"/usr/bin/x", "y"}};
+  spec.files = {{"/etc/passwd", "wardenv:x:1000:1000::/home/wardenv:/bin/sh\n"}};
+  return spec;
+}
+
+HostFacts root_facts() {
+  HostFacts facts;
+  facts.landlock_abi = 7;
+  facts.cpus = {0, 1, 2, 3};
+  facts.max_open_files = 4096;
+  facts.uid_range_first = 100'000;
+  facts.uid_range_count = 65'536;
+  facts.cgroup = {.kind = CgroupKind::kV1, .memory_dir = "/m", .pids_dir = "/p", .cpu_dir = "/c"};
+  return facts;
+}
+
+HostFacts user_facts() {
+  HostFacts facts = root_facts();
+  facts.uid = facts.gid = 1234;
+  facts.landlock_abi = 2;
+  facts.cgroup = {.why_not = "nothing is delegated"};
+  return facts;
+}
+
+std::string text(const SandboxSpec& spec, const HostFacts& facts) {
+  auto plan = compile(spec, facts);
+  REQUIRE(plan);
+  return to_text(*plan);
+}
+
+std::size_t position(const LaunchPlan& plan, wire::Op op) {
+  auto at = std::find_if(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) { return step.op == op; });
+  REQUIRE(at != plan.steps.end());
+  return static_cast<std::size_t>(at - plan.steps.begin());
+}
+
+}  // namespace
+
+TEST_CASE("plans are as the golden files say") {
+  CHECK(testing::compare_golden("plan/root-cgroup1.txt", text(small_spec(), root_facts())) == "");
+  CHECK(testing::compare_golden("plan/user-no-cgroup.txt", text(small_spec(), user_facts())) == "");
+  HostFacts v2 = user_facts();
+  v2.cgroup = {.kind = CgroupKind::kV2, .memory_dir = "/sys/fs/cgroup/mine"};
+  CHECK(testing::compare_golden("plan/user-cgroup2.txt", text(small_spec(), v2)) == "");
+  SandboxSpec host_network = small_spec();
+  host_network.network = Network::kHost;
+  host_network.clock = Clock::kOwnNamespace;
+  CHECK(testing::compare_golden("plan/root-network-host.txt", text(host_network, root_facts())) == "");
+}
+
+TEST_CASE("a plan survives its bytes") {
+  for (const HostFacts& facts : {root_facts(), user_facts()}) {
+    auto plan = compile(small_spec(), facts);
+    REQUIRE(plan);
+    auto bytes = encode(*plan);
+    REQUIRE(bytes);
+    auto again = decode(*bytes);
+    REQUIRE(again);
+    again->cgroup = plan->cgroup;
+    again->enforced = plan->enforced;
+    CHECK(*again == *plan);
+  }
+}
+
+TEST_CASE("walls come in the order that makes them hold") {
+  auto plan = compile(small_spec(), root_facts());
+  REQUIRE(plan);
+  CHECK(position(*plan, wire::Op::kClone) < position(*plan, wire::Op::kNewRoot));
+  CHECK(position(*plan, wire::Op::kPivot) < position(*plan, wire::Op::kDropCapabilities));
+  CHECK(position(*plan, wire::Op::kDropCapabilities) < position(*plan, wire::Op::kNoNewPrivileges));
+  CHECK(position(*plan, wire::Op::kNoNewPrivileges) < position(*plan, wire::Op::kLandlockRestrict));
+  CHECK(position(*plan, wire::Op::kLandlockRestrict) < position(*plan, wire::Op::kCloseDescriptors));
+  CHECK(position(*plan, wire::Op::kCloseDescriptors) < position(*plan, wire::Op::kSeccomp));
+  CHECK(position(*plan, wire::Op::kSeccomp) + 1 == position(*plan, wire::Op::kExec));
+  CHECK(plan->steps.back().op == wire::Op::kExec);
+}
+
+TEST_CASE("a spec that makes no sense is refused") {
+  SandboxSpec spec = small_spec();
+  SECTION("no command") { spec.argv.clear(); }
+  SECTION("empty command") { spec.argv = {""}; }
+  SECTION("NUL in an argument") { spec.argv.emplace_back("a\0b", 3); }
+  SECTION("NUL in the environment") { spec.env.emplace_back("A=\0", 3); }
+  SECTION("an argument that execve would not take") { spec.argv.emplace_back(128 * 1024, 'x'); }
+  SECTION("no processes") { spec.limits.processes = 0; }
+  SECTION("no memory") { spec.limits.memory_bytes = 1 << 20; }
+  SECTION("no CPU") { spec.limits.cpus = 0; }
+  auto plan = compile(spec, root_facts());
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().code == ErrorCode::kBadInput);
+}
+
+TEST_CASE("too much to say is refused by encode") {
+  SandboxSpec spec = small_spec();
+  for (int i = 0; i < 3; ++i) spec.argv.emplace_back(100 * 1024, 'x');
+  auto plan = compile(spec, root_facts());
+  REQUIRE(plan);
+  auto bytes = encode(*plan);
+  REQUIRE_FALSE(bytes);
+  CHECK(bytes.error().code == ErrorCode::kBadInput);
+}
+
+TEST_CASE("what cannot be held is refused, unless it was named") {
+  SandboxSpec spec = small_spec();
+  SECTION("control groups that were required") {
+    spec.require_cgroup = true;
+    auto plan = compile(spec, user_facts());
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().code == ErrorCode::kUnenforceable);
+    CHECK(plan.error().message.find("nothing is delegated") != std::string::npos);
+    CHECK(compile(spec, root_facts()));
+  }
+  SECTION("half a CPU without control groups") {
+    spec.limits.cpus = 0.5;
+    CHECK_FALSE(compile(spec, user_facts()));
+    CHECK(compile(spec, root_facts()));
+    spec.degradable.cpu = true;
+    auto plan = compile(spec, user_facts());
+    REQUIRE(plan);
+    CHECK(plan->enforced.degraded == std::vector<std::string>{"cpu"});
+  }
+  SECTION("one and a half CPUs become one, never two") {
+    spec.limits.cpus = 1.5;
+    auto plan = compile(spec, user_facts());
+    REQUIRE(plan);
+    CHECK(plan->steps[position(*plan, wire::Op::kAffinity)].b == 1);
+  }
+}
+
+TEST_CASE("the report says who holds what") {
+  auto root = compile(small_spec(), root_facts());
+  auto user = compile(small_spec(), user_facts());
+  REQUIRE(root);
+  REQUIRE(user);
+  CHECK(to_string(root->enforced.memory) == "cgroup1");
+  CHECK(to_string(user->enforced.memory) == "watchdog");
+  CHECK(to_string(user->enforced.processes) == "rlimit");
+  CHECK(to_string(user->enforced.cpu) == "affinity");
+  CHECK(user->enforced.landlock_abi == 2);
+  CHECK(user->enforced.seccomp);
+}
