@@ -145,6 +145,20 @@ void explain_exec_failure(RunReport& report, const RunRequest& request, const wi
   report.error = Error{ErrorCode::kNotFound, std::move(message), hint, event.sys_errno};
 }
 
+Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::string& run_id, const sandbox::HostFacts& facts) {
+  auto spec = build_spec(request, run_id);
+  if (!spec) return tl::unexpected(spec.error());
+  auto plan = sandbox::compile(*spec, facts);
+  if (plan) plan->fault = request.fault;
+  return plan;
+}
+
+Result<sandbox::LaunchPlan> make_plan(const RunRequest& request) {
+  auto facts = sandbox::probe_host();
+  if (!facts) return tl::unexpected(facts.error());
+  return make_plan(request, "RUN-ID", *facts);
+}
+
 }  // namespace
 
 std::string_view to_string(Outcome outcome) {
@@ -189,14 +203,6 @@ struct Engine::Impl {
     launched.channels = {std::move(*control), std::move(out->read), std::move(err->read)};
     return launched;
   }
-
-  Result<sandbox::LaunchPlan> plan(const RunRequest& request, const std::string& run_id) const {
-    auto spec = build_spec(request, run_id);
-    if (!spec) return tl::unexpected(spec.error());
-    auto plan = sandbox::compile(*spec, facts);
-    if (plan) plan->fault = request.fault;
-    return plan;
-  }
 };
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -220,7 +226,7 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
   report.run_id = new_run_id();
-  auto plan = impl_->plan(request, report.run_id);
+  auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
   auto launched = impl_->launch(*plan, request);
   if (!launched) return failed(std::move(report), launched.error());
@@ -241,13 +247,13 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
 int Engine::launcher_pid() const { return impl_->launcher.pid(); }
 
 Result<std::string> Engine::plan_text(const RunRequest& request) {
-  auto plan = impl_->plan(request, "RUN-ID");
+  auto plan = make_plan(request);
   if (!plan) return tl::unexpected(plan.error());
   return to_text(*plan);
 }
 
 Result<std::string> Engine::plan_json(const RunRequest& request) {
-  auto plan = impl_->plan(request, "RUN-ID");
+  auto plan = make_plan(request);
   if (!plan) return tl::unexpected(plan.error());
   return to_json(*plan);
 }

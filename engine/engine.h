@@ -94,9 +94,9 @@ class Engine {
   // The process id of the launcher, for those who supervise us.
   [[nodiscard]] int launcher_pid() const;
 
-  // The plan of the same request as text, one step a line; nothing is run.
-  Result<std::string> plan_text(const RunRequest& request);
-  Result<std::string> plan_json(const RunRequest& request);
+  // The plan of a request on this host, as text (one step a line) and as JSON; nothing is run or made.
+  static Result<std::string> plan_text(const RunRequest& request);
+  static Result<std::string> plan_json(const RunRequest& request);
 
  private:
   struct Impl;

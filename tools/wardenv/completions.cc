@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv completions: made from the same table as the options.
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/wardenv/options.h"
+
+namespace wardenv::cli {
+namespace {
+
+constexpr const char* kCommands = "run plan doctor version completions";
+
+std::string words(const OptionInfo& option) {
+  std::string text = option.value;
+  std::replace(text.begin(), text.end(), '|', ' ');
+  return text;
+}
+
+std::string bash() {
+  std::string names;
+  std::string cases;
+  for (const OptionInfo& option : run_options()) {
+    names += std::string(option.name) + " ";
+    const std::string head = std::string("    ") + option.name + ") ";
+    if (option.takes == Takes::kChoice) cases += head + "COMPREPLY=($(compgen -W \"" + words(option) + "\" -- \"$word\")); return ;;\n";
+    if (option.takes == Takes::kFolder) cases += head + "COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n";
+    if (option.takes == Takes::kFile) cases += head + "COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n";
+  }
+  return "# bash completion for wardenv\n_wardenv() {\n  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n  COMPREPLY=()\n"
+         "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"" + std::string(kCommands) + "\" -- \"$word\")); return; fi\n"
+         "  case $before in\n" + cases + "  esac\n"
+         "  case ${COMP_WORDS[1]} in\n    run|plan) COMPREPLY=($(compgen -W \"" + names + "--\" -- \"$word\")) ;;\n"
+         "    doctor|version) COMPREPLY=($(compgen -W \"--json --help\" -- \"$word\")) ;;\n"
+         "    completions) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$word\")) ;;\n  esac\n}\ncomplete -o default -F _wardenv wardenv\n";
+}
+
+std::string zsh() {
+  std::string options;
+  for (const OptionInfo& option : run_options()) {
+    std::string help = option.help;
+    std::replace_if(help.begin(), help.end(), [](char c) { return c == '[' || c == ']' || c == ':' || c == '\''; }, ' ');
+    options += std::string("    '") + (option.repeatable ? "*" : "") + option.name + "[" + help + "]";
+    if (option.takes == Takes::kChoice) options += ":value:(" + words(option) + ")";
+    if (option.takes == Takes::kFolder) options += ":folder:_directories";
+    if (option.takes == Takes::kFile) options += ":file:_files";
+    if (option.takes == Takes::kText) options += ":value: ";
+    options += "' \\\n";
+  }
+  return "#compdef wardenv\n_wardenv() {\n  if (( CURRENT == 2 )); then compadd " + std::string(kCommands) +
+         "; return; fi\n  case $words[2] in\n  run|plan)\n    _arguments \\\n" + options +
+         "    '*::command:_normal' ;;\n  doctor|version) compadd -- --json --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
+}
+
+std::string fish() {
+  std::string text = "# fish completion for wardenv\ncomplete -c wardenv -n __fish_use_subcommand -f -a '" + std::string(kCommands) + "'\n";
+  for (const OptionInfo& option : run_options()) {
+    std::string help = option.help;
+    std::erase(help, '\'');
+    text += "complete -c wardenv -n '__fish_seen_subcommand_from run plan' -l " + std::string(option.name).substr(2) + " -d '" + help + "'";
+    if (option.takes == Takes::kChoice) text += " -x -a '" + words(option) + "'";
+    if (option.takes == Takes::kText) text += " -x";
+    if (option.takes == Takes::kFolder || option.takes == Takes::kFile) text += " -r";
+    text += "\n";
+  }
+  return text + "complete -c wardenv -n '__fish_seen_subcommand_from doctor version' -l json\n"
+                "complete -c wardenv -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n";
+}
+
+}  // namespace
+
+int completions_command(const Arguments& arguments) {
+  const std::string shell = arguments.size() == 1 ? arguments[0] : "";
+  const std::string text = shell == "bash" ? bash() : shell == "zsh" ? zsh() : shell == "fish" ? fish() : "";
+  if (shell == "--help") return std::puts("Usage: wardenv completions bash|zsh|fish\n\nExample: wardenv completions bash > /etc/bash_completion.d/wardenv") < 0 ? kCannot : 0;
+  if (text.empty()) return complain({ErrorCode::kBadInput, "which shell?", "wardenv completions bash, zsh or fish", 0});
+  std::fputs(text.c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : kCannot;
+}
+
+}  // namespace wardenv::cli

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv: the command line. Finds the subcommand and hands over.
+#include <cstdio>
+#include <cstring>
+
+#include "tools/wardenv/commands.h"
+
+namespace wardenv::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  int (*run)(const Arguments&);   // nullptr: known, not in this version
+  const char* help;
+};
+
+constexpr Command kCommands[] = {
+    {"run", run_command, "judge, confine and run a command"},
+    {"plan", plan_command, "print how it would be confined; run nothing"},
+    {"doctor", doctor_command, "what this host can enforce, and how to mend what it can't"},
+    {"version", version_command, "version, commit and compiler"},
+    {"completions", completions_command, "completions for bash, zsh or fish"},
+    {"policy", nullptr, "check, explain and test policies"},
+    {"approvals", nullptr, "calls that wait for a person"},
+    {"audit", nullptr, "read and verify the log"},
+    {"serve", nullptr, "serve the tools over MCP"},
+    {"diff", nullptr, "what a run changed in a captured workspace"},
+    {"apply", nullptr, "take what a run changed"},
+    {"discard", nullptr, "drop what a run changed"},
+};
+
+int help() {
+  std::puts("Usage: wardenv COMMAND [options]\n\nRuns commands that nobody vouches for, confined, in Python virtual environments.\n\nCommands:");
+  for (const Command& command : kCommands) {
+    std::printf("  %-13s%s%s\n", command.name, command.help, command.run == nullptr ? " (not in this version)" : "");
+  }
+  std::puts("\nExamples:\n  wardenv run -- python -m pytest\n  wardenv plan -- python -c pass\n  wardenv doctor\n\n`wardenv COMMAND --help` says more.");
+  return std::fflush(stdout) == 0 ? 0 : kCannot;
+}
+
+int dispatch(const std::string& name, const Arguments& arguments) {
+  if (name == "--help" || name == "-h" || name == "help") return help();
+  if (name == "--version") return version_command({});
+  for (const Command& command : kCommands) {
+    if (name != command.name) continue;
+    if (command.run != nullptr) return command.run(arguments);
+    return complain({ErrorCode::kBadInput, "`" + name + "` is not available in this version", "`wardenv --help` lists the commands", 0});
+  }
+  return complain({ErrorCode::kBadInput, "unknown command `" + name + "`", "`wardenv --help` lists the commands", 0});
+}
+
+}  // namespace
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "wardenv: %s%s%s\n", error.message.c_str(), error.hint.empty() ? "" : " — ", error.hint.c_str());
+  return kCannot;
+}
+
+}  // namespace wardenv::cli
+
+int main(int argc, char** argv) {
+  using namespace wardenv::cli;
+  if (argc < 2) {
+    help();
+    return kCannot;
+  }
+  return dispatch(argv[1], Arguments(argv + 2, argv + argc));
+}

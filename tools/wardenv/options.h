@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of `run` and `plan`: one table for parsing, help and completions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "tools/wardenv/commands.h"
+
+namespace wardenv::cli {
+
+enum class Takes { kNothing, kText, kChoice, kFile, kFolder };
+
+struct OptionInfo {
+  const char* name;          // "--timeout"
+  Takes takes;
+  const char* value;         // shown in help: "TIME"; kChoice: "a|b|c"
+  const char* help;
+  bool repeatable = false;
+  const char* not_yet = nullptr;   // where set: the option is known and refused with this text
+};
+
+const std::vector<OptionInfo>& run_options();
+
+struct RunOptions {
+  engine::RunRequest request;
+  bool json = false;
+  bool quiet = false;
+  bool help = false;
+};
+
+// Reads "[options] -- COMMAND [ARG…]". `options.json` and `options.help` are set even where an error is answered.
+Status parse_run(const Arguments& arguments, RunOptions& options);
+
+// The help text of `run` or `plan`.
+std::string run_help(const std::string& command);
+
+}  // namespace wardenv::cli

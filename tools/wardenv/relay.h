@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Passes the command's output on to ours while it runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/engine.h"
+
+namespace wardenv::cli {
+
+// One stream. The first half of the limit goes out at once; what comes later is kept by the report, whose tail finish() prints.
+class Relay {
+ public:
+  Relay(int fd, std::uint64_t limit_bytes);
+  void write(std::string_view chunk);
+  void finish(const engine::CapturedStream& stream);
+  [[nodiscard]] bool broken() const { return broken_; }  // nobody reads us any more
+
+ private:
+  void put(std::string_view text);
+
+  int fd_;
+  bool terminal_;            // then control characters are made visible: output must not drive the operator's terminal
+  std::uint64_t head_left_;
+  std::uint64_t head_;
+  bool broken_ = false;
+};
+
+// Text with every control character but newline, carriage return and tab, and every byte that is not UTF-8, made visible.
+std::string visible(std::string_view text);
+
+}  // namespace wardenv::cli

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv run
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "engine/report_json.h"
+#include "sandbox/base/unique_fd.h"
+#include "tools/wardenv/options.h"
+#include "tools/wardenv/relay.h"
+
+namespace wardenv::cli {
+namespace {
+
+volatile sig_atomic_t caught_signal = 0;
+int cancel_fd = -1;
+
+void wake(int fd) {
+  const std::uint64_t one = 1;
+  (void)!::write(fd, &one, sizeof one);
+}
+
+void note_signal(int number) {
+  if (caught_signal == 0) caught_signal = number;
+  wake(cancel_fd);
+}
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = note_signal;
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+engine::RunReport failed(Error error) {
+  engine::RunReport report;
+  report.error = std::move(error);
+  return report;
+}
+
+int print_json(const engine::RunReport& report) {
+  const std::string text = engine::report_to_json(report) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return std::fflush(stdout) == 0 ? report.exit_status : kCannot;
+}
+
+void print_violations(const engine::RunReport& report) {
+  for (const engine::Violation& item : report.violations) {
+    std::fprintf(stderr, "wardenv: refused: %s (%llu times): %s\n", item.what.c_str(), static_cast<unsigned long long>(item.count), item.hint.c_str());
+  }
+}
+
+void print_end(const engine::RunReport& report, const RunOptions& options) {
+  using engine::Outcome;
+  const auto& limits = options.request.limits;
+  if (report.outcome == Outcome::kTimedOut) {
+    std::fprintf(stderr, "wardenv: killed after %lld ms — a longer time is given by --timeout\n", static_cast<long long>(limits.wall_time.count()));
+  }
+  if (report.outcome == Outcome::kMemoryExceeded) {
+    std::fprintf(stderr, "wardenv: killed for memory: the limit is %llu bytes — more is given by --memory\n",
+                 static_cast<unsigned long long>(limits.memory_bytes));
+  }
+  if (report.error) complain(*report.error);
+  if (!options.quiet) print_violations(report);
+}
+
+engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options) {
+  Relay out(STDOUT_FILENO, options.request.output_limit_bytes);
+  Relay err(STDERR_FILENO, options.request.output_limit_bytes);
+  engine::RunIo io;
+  io.cancel_fd = cancel_fd;
+  io.on_stdout = [&](std::string_view chunk) {
+    out.write(chunk);
+    if (out.broken()) wake(cancel_fd);
+  };
+  io.on_stderr = [&](std::string_view chunk) { err.write(chunk); };
+  engine::RunReport report = engine.run(options.request, io);
+  out.finish(report.out);
+  err.finish(report.err);
+  return report;
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+  RunOptions options;
+  const Status parsed = parse_run(arguments, options);
+  if (!parsed) return options.json ? print_json(failed(parsed.error())) : complain(parsed.error());
+  if (options.help) return std::fputs(run_help("run").c_str(), stdout) < 0 ? kCannot : 0;
+
+  const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  cancel_fd = wakeup.get();
+  catch_signals();
+  auto engine = engine::Engine::create();
+  if (!engine) return options.json ? print_json(failed(engine.error())) : complain(engine.error());
+
+  engine::RunReport report;
+  if (options.json) {
+    engine::RunIo io;
+    io.cancel_fd = cancel_fd;
+    report = engine->run(options.request, io);
+  } else {
+    report = run_relayed(*engine, options);
+    print_end(report, options);
+  }
+  if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
+  return options.json ? print_json(report) : report.exit_status;
+}
+
+}  // namespace wardenv::cli
