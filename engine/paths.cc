@@ -23,6 +23,14 @@ void push_components(std::vector<std::string>& stack, std::string_view path) {
   stack.insert(stack.end(), parts.rbegin(), parts.rend());
 }
 
+// What a resolution came to when it could not go on: "`a`", or, where links were walked through, "`a`, which leads to `b`".
+std::string story(const std::string& path, const std::string& reached, const ResolvedPath& resolved, const std::vector<std::string>& todo) {
+  if (resolved.symlinks.empty()) return "`" + path + "`";
+  std::string end = reached;
+  for (auto part = todo.rbegin(); part != todo.rend(); ++part) end += "/" + *part;
+  return "`" + path + "`, which leads to `" + end + "`";
+}
+
 }  // namespace
 
 std::string absolute(std::string_view path) {
@@ -80,7 +88,10 @@ Result<ResolvedPath> resolve_path(const std::string& path) {
     }
     const std::string next = resolved.real + "/" + part;
     struct stat status {};
-    if (::lstat(next.c_str(), &status) < 0) return fail_errno(ErrorCode::kNotFound, "`" + path + "`");
+    if (::lstat(next.c_str(), &status) < 0) {
+      const int error = errno;
+      return fail_errno(ErrorCode::kNotFound, story(path, next, resolved, todo), error);
+    }
     if (!S_ISLNK(status.st_mode)) {
       resolved.real = next;
       continue;

@@ -72,6 +72,8 @@ ATTEMPTS = {
 
 
 def main():
+    if "WARDENV_RUN_ID" not in os.environ:
+        sys.exit("this script does damage where it is not confined; run it with: wardenv run -- python hostile.py")
     succeeded = 0
     for name, attempt in ATTEMPTS.items():
         try:

@@ -88,5 +88,6 @@ if __name__ == "__main__":
     self_test()
     includes, problems = check(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "."))
     print("\n".join(problems))
-    print(f"{includes - len(problems)} passed, {len(problems)} failed")
+    print(f"{includes} includes looked at")
+    print(f"{0 if problems else 1} passed, {1 if problems else 0} failed")
     sys.exit(1 if problems or not includes else 0)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: exit statuses of the contract, bad input in one line, nothing started and nothing left."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BIN = os.environ["WARDENV_BIN"]
+
+
+def wardenv(*arguments, cwd, env=None, stdin=subprocess.DEVNULL):
+    return subprocess.run([BIN, *arguments], cwd=cwd, env=env, stdin=stdin, capture_output=True, text=True, timeout=60)
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.workspace = tempfile.mkdtemp(prefix="wardenv-cli.")
+        self.addCleanup(shutil.rmtree, self.workspace, True)
+
+    def run_it(self, *arguments, **more):
+        return wardenv("run", *arguments, cwd=self.workspace, **more)
+
+    def report(self, *arguments, **more):
+        done = self.run_it("--json", *arguments, **more)
+        return done.returncode, json.loads(done.stdout)
+
+    def assert_refused(self, done, *words):
+        self.assertEqual(done.returncode, 125, done)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("wardenv: "), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+class ExitStatusTest(CliTest):
+    def test_the_commands_own(self):
+        for status in (0, 1, 42, 255):
+            self.assertEqual(self.run_it("--no-venv", "--", "sh", "-c", f"exit {status}").returncode, status)
+
+    def test_signals(self):
+        self.assertEqual(self.run_it("--no-venv", "--", "sh", "-c", "kill -KILL $$").returncode, 137)
+        self.assertEqual(self.run_it("--no-venv", "--", "sh", "-c", "kill -TERM $$").returncode, 143)
+
+    def test_timeout(self):
+        status, report = self.report("--no-venv", "--timeout", "300ms", "--", "sleep", "60")
+        self.assertEqual((status, report["outcome"], report["exit_code"]), (124, "timed_out", None))
+
+    def test_not_found_and_not_executable(self):
+        self.assertEqual(self.run_it("--no-venv", "--", "no-such-command").returncode, 127)
+        pathlib.Path(self.workspace, "text").write_text("hello")
+        self.assertEqual(self.run_it("--no-venv", "--", "./text").returncode, 126)
+        script = pathlib.Path(self.workspace, "script")
+        script.write_text("#!/no/such/interpreter\n")
+        script.chmod(0o755)
+        done = self.run_it("--no-venv", "--", "./script")
+        self.assertEqual(done.returncode, 126)
+        self.assertIn("interpreter", done.stderr)
+
+
+class ReportTest(CliTest):
+    KEYS = ["run_id", "outcome", "exit_code", "signal", "stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated",
+            "stderr_truncated", "usage", "violations", "enforced", "decision", "tier", "error"]
+
+    def test_has_the_contracts_keys(self):
+        _, report = self.report("--no-venv", "--", "sh", "-c", "echo out; echo err >&2")
+        self.assertEqual(list(report), self.KEYS)
+        self.assertEqual((report["stdout"], report["stderr"], report["stdout_bytes"]), ("out\n", "err\n", 4))
+        self.assertEqual(report["enforced"]["namespaces"], ["user", "mount", "pid", "network", "ipc", "uts", "cgroup"])
+
+    def test_signal_by_name(self):
+        _, report = self.report("--no-venv", "--", "sh", "-c", "kill -KILL $$")
+        self.assertEqual((report["outcome"], report["signal"], report["exit_code"]), ("signaled", "SIGKILL", None))
+
+    def test_output_past_the_limit_keeps_head_and_tail(self):
+        _, report = self.report("--no-venv", "--output-limit", "1K", "--", "sh", "-c", "echo HEAD; seq 100000; echo TAIL")
+        self.assertTrue(report["stdout_truncated"])
+        self.assertTrue(report["stdout"].startswith("HEAD\n") and report["stdout"].endswith("TAIL\n"))
+        self.assertEqual(report["stdout_bytes"], 588905)
+        self.assertLess(len(report["stdout"]), 1200)
+
+    def test_bytes_that_are_not_utf8(self):
+        _, report = self.report("--no-venv", "--", "printf", r"a\377b")
+        self.assertEqual(report["stdout"], "a\ufffdb")
+        self.assertEqual(report["stdout_base64"], "Yf9i")
+
+    def test_bad_input_is_a_report_too(self):
+        status, report = self.report("--no-venv", "--memory", "12Q", "--", "true")
+        self.assertEqual((status, report["outcome"], report["error"]["code"]), (125, "setup_failed", "bad_input"))
+
+    def test_relay_without_json(self):
+        done = self.run_it("--no-venv", "--output-limit", "1K", "--", "sh", "-c", "echo HEAD; seq 100000; echo TAIL")
+        self.assertTrue(done.stdout.startswith("HEAD\n") and done.stdout.endswith("TAIL\n"))
+        self.assertIn("bytes omitted]", done.stdout)
+
+
+class BadInputTest(CliTest):
+    def test_options(self):
+        for arguments, word in [(["--bogus", "--", "true"], "--bogus"), (["--memory", "12Q", "--", "true"], "512M"),
+                                (["--memory", "-1", "--", "true"], "--memory"), (["--timeout", "5", "--", "true"], "30s"),
+                                (["--timeout", "0s", "--", "true"], "30s"), (["--cpu", "nan", "--", "true"], "1.5"),
+                                (["--processes", "0", "--", "true"], "64"), (["--access", "write", "--", "true"], "read-only"),
+                                (["--network", "some", "--", "true"], "none"), (["--stdin", "x", "--", "true"], "null"),
+                                (["--memory", "99999999999999999999G", "--", "true"], "512M"), (["--memory"], "--memory"),
+                                (["--memory", "64M", "--memory", "65M", "--", "true"], "--memory"),
+                                (["--env", "A", "--", "true"], "--env"), (["--allow-degraded", "x", "--", "true"], "cpu"),
+                                (["--memory", "1K", "--", "true"], "memory"), ([], "no command"), (["--"], "no command"),
+                                (["--", ""], "no command")]:
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.run_it("--no-venv", *arguments), word)
+
+    def test_what_is_not_there_yet_is_refused(self):
+        for arguments in (["--policy", "p.json"], ["--access", "captured"], ["--network", "egress"], ["--allow-host", "a.example"],
+                          ["--profile", "p"], ["--grant", "g"], ["--config", "c"]):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.run_it("--no-venv", *arguments, "--", "true"), "not available in this version")
+        for command in ("serve", "policy", "approvals", "audit", "diff", "apply", "discard"):
+            done = wardenv(command, cwd=self.workspace)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn("not available in this version", done.stderr)
+
+    def test_environment(self):
+        for variable in ("LD_PRELOAD=/x.so", "PYTHONPATH=/x", "PYTHONSTARTUP=x", "BASH_ENV=x", "GIT_SSH_COMMAND=x", "http_proxy=x", "PATH=/x",
+                         "HOME=/x", "=x", "A B=1", "BASH_FUNC_x%%=() { :; }", "GLIBC_TUNABLES=x", "GCONV_PATH=x"):
+            with self.subTest(variable=variable):
+                self.assert_refused(self.run_it("--no-venv", "--env", variable, "--", "true"), "--" if "=" not in variable else "environment variable")
+        self.assert_refused(self.run_it("--no-venv", "--env", "A=1", "--env", "A=2", "--", "true"), "twice")
+        _, report = self.report("--no-venv", "--env", "A=1", "--env", "PYTHONHASHSEED=0", "--", "sh", "-c", "echo $A $PYTHONHASHSEED")
+        self.assertEqual(report["stdout"], "1 0\n")
+
+    def test_folders(self):
+        outside = tempfile.mkdtemp(prefix="wardenv-outside.")
+        self.addCleanup(shutil.rmtree, outside, True)
+        os.symlink(outside, os.path.join(self.workspace, "out"))
+        pathlib.Path(self.workspace, "file").write_text("")
+        for arguments, word in [(["--workspace", "/"], "workspace"), (["--workspace", "/usr"], "system"), (["--workspace", "/etc/ssl"], "system"),
+                                (["--workspace", "/no/such"], "No such file"), (["--workspace", "file"], "not a folder"),
+                                (["--workspace", "out"], "symbolic link"), (["--cwd", "out"], "not inside"), (["--cwd", ".."], "not inside"),
+                                (["--cwd", "/"], "not inside"), (["--cwd", "nowhere"], "No such file"), (["--cwd", "file"], "not a folder"),
+                                (["--workspace", "/tmp"], "workspace")]:
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.run_it("--no-venv", *arguments, "--", "true"), word)
+
+    def test_state_in_the_workspace(self):
+        environment = dict(os.environ, WARDENV_STATE=os.path.join(self.workspace, "state"))
+        self.assert_refused(self.run_it("--no-venv", "--", "true", env=environment), "state")
+
+    def test_long_arguments(self):
+        self.assert_refused(self.run_it("--no-venv", "--", "echo", "x" * 131071 + "y"[:0], "x" * 100000), "too long")
+        status, report = self.report("--no-venv", "--", "sh", "-c", "echo ${#1}", "sh", "x" * 100000)
+        self.assertEqual((status, report["stdout"]), (0, "100000\n"))
+
+
+class VenvTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+
+    def python(self, *options, venv=".venv"):
+        return self.run_it("--venv", venv, *options, "--", "python", "-c", "import sys; print(sys.prefix, sys.version_info[0])", env=self.environment)
+
+    def test_no_venv_is_an_error(self):
+        self.assert_refused(self.run_it("--", "true", env=self.environment), "--no-venv")
+
+    def test_broken_venvs(self):
+        self.assert_refused(self.python(), "no virtual environment")
+        venv = pathlib.Path(self.workspace, ".venv")
+        (venv / "bin").mkdir(parents=True)
+        self.assert_refused(self.python(), "pyvenv.cfg")
+        (venv / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        self.assert_refused(self.python(), "bin/python")
+        (venv / "bin/python").symlink_to("/no/such/python3")
+        self.assert_refused(self.python(), "/no/such/python3")
+        (venv / "bin/python").unlink()
+        (venv / "bin/python").symlink_to("/etc/passwd")
+        self.assert_refused(self.python(), "not a program")
+        (venv / "bin/python").unlink()
+        (venv / "bin/python").symlink_to("/usr/bin/env")
+        done = self.python()
+        self.assertNotEqual(done.returncode, 0)
+
+    def test_a_venv_cannot_name_a_secret_folder(self):
+        secret = tempfile.mkdtemp(prefix="wardenv-secret.")
+        self.addCleanup(shutil.rmtree, secret, True)
+        os.makedirs(secret + "/bin")
+        shutil.copy("/bin/true", secret + "/bin/python3")
+        venv = pathlib.Path(self.workspace, ".venv")
+        (venv / "bin").mkdir(parents=True)
+        (venv / "pyvenv.cfg").write_text(f"home = {secret}/bin\n")
+        (venv / "bin/python").symlink_to(secret + "/bin/python3")
+        self.assert_refused(self.python(), "standard library")
+
+    def test_real_venvs(self):
+        pythons = ["/usr/bin/python3", *(str(path) for path in pathlib.Path.home().glob(".pyenv/versions/3.1*/bin/python3"))][:3]
+        for python in pythons:
+            for option in ("--symlinks", "--copies", "--system-site-packages"):
+                with self.subTest(python=python, option=option):
+                    venv = pathlib.Path(self.workspace, ".venv")
+                    shutil.rmtree(venv, True)
+                    subprocess.run([python, "-m", "venv", "--without-pip", option, str(venv)], check=True, env=self.environment)
+                    done = self.python()
+                    self.assertEqual((done.returncode, done.stdout), (0, f"{venv} 3\n"), done.stderr)
+
+    def test_moved_and_linked(self):
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", self.workspace + "/first"], check=True)
+        os.rename(self.workspace + "/first", self.workspace + "/second")
+        self.assertEqual(self.python(venv="second").returncode, 0)
+        os.symlink("second", self.workspace + "/third")
+        self.assertEqual(self.python(venv="third").returncode, 0)
+
+
+class OtherCommandsTest(CliTest):
+    def test_version(self):
+        self.assertEqual(json.loads(wardenv("version", "--json", cwd=self.workspace).stdout)["version"], "0.1.0")
+
+    def test_doctor_agrees_with_run(self):
+        done = wardenv("doctor", "--json", cwd=self.workspace)
+        runs = self.run_it("--no-venv", "--", "true").returncode == 0
+        self.assertEqual(json.loads(done.stdout)["ok"], runs)
+        self.assertEqual(done.returncode == 0, runs)
+
+    def test_plan_runs_nothing(self):
+        done = wardenv("plan", "--no-venv", "--", "touch", "ran", cwd=self.workspace)
+        self.assertIn(" clone ", done.stdout)
+        self.assertFalse(os.path.exists(self.workspace + "/ran"))
+        steps = json.loads(wardenv("plan", "--no-venv", "--json", "--", "touch", "ran", cwd=self.workspace).stdout)["steps"]
+        self.assertEqual(steps[-1]["do"], "exec")
+
+    def test_help_everywhere(self):
+        for arguments in (["--help"], ["run", "--help"], ["plan", "--help"], ["doctor", "--help"], ["version", "--help"], ["completions", "--help"]):
+            done = wardenv(*arguments, cwd=self.workspace)
+            self.assertEqual(done.returncode, 0, arguments)
+            self.assertIn("sage: wardenv", done.stdout)
+
+    def test_completions_load(self):
+        script = wardenv("completions", "bash", cwd=self.workspace).stdout
+        done = subprocess.run(["bash", "-c", script + "\nCOMP_WORDS=(wardenv run --acc) COMP_CWORD=2; _wardenv; echo ${COMPREPLY[@]}"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), "--access")
+
+
+class SignalTest(CliTest):
+    def test_a_signal_ends_the_run(self):
+        import signal
+        import time
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen([BIN, "run", "--no-venv", "--", "sh", "-c", "echo started; exec sleep 77777"], cwd=self.workspace,
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self.assertEqual(process.stdout.readline(), b"started\n")
+            process.send_signal(number)
+            self.assertEqual(process.wait(10), 128 + number)
+            process.stdout.close()
+            for _ in range(100):
+                if not any("77777" in command for command in command_lines()):
+                    break
+                time.sleep(0.05)
+            else:
+                self.fail("the command survived")
+
+
+def command_lines():
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                yield (entry / "cmdline").read_text(errors="replace")
+            except OSError:
+                pass
+
+
+if __name__ == "__main__":
+    unittest.main()
