@@ -57,11 +57,15 @@ struct Launched {
 // What a failed step means for the user. The kernel's word is an errno; the step says which of its many meanings it has.
 std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
   using wire::Op;
-  if (step.op == Op::kClone && (sys_errno == EPERM || sys_errno == EACCES || sys_errno == ENOSPC || sys_errno == EUSERS)) {
-    return "user namespaces are switched off or used up on this host; `wardenv doctor` prints the setting to change";
+  const bool makes_userns = step.op == Op::kClone || (step.flags & wire::kFlagOwnerMapped) != 0;
+  if (makes_userns && (sys_errno == ENOSPC || sys_errno == EUSERS)) {
+    return "no more user namespaces are allowed on this host: sysctl -w user.max_user_namespaces=65536";
   }
-  if ((step.op == Op::kMapIdsBySelf || step.op == Op::kMapIdsByParent) && sys_errno == EPERM) {
-    return "this host lets no process have a user namespace with rights; `wardenv doctor` prints the setting to change";
+  if (step.op == Op::kClone && (sys_errno == EPERM || sys_errno == EACCES)) {
+    return "this host lets only root make user namespaces: sysctl -w kernel.unprivileged_userns_clone=1, or see `wardenv doctor` for AppArmor and containers";
+  }
+  if ((step.op == Op::kMapIdsBySelf || step.op == Op::kMapIdsByParent) && (sys_errno == EPERM || sys_errno == EACCES)) {
+    return "this host lets no process have a user namespace with rights; `wardenv doctor` prints the AppArmor profile that allows it";
   }
   if (step.op == Op::kProc && sys_errno == EPERM) {
     return "a container that hides parts of /proc lets nobody mount a new one; run it with unmasked paths (see `wardenv doctor`)";

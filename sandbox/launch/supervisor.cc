@@ -34,13 +34,13 @@ void count(Run& run, const seccomp_data& data) {
 void answer_notification(Run& run) {
   Request request;
   memset(&request, 0, sizeof request);
-  if (ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;  // the caller died meanwhile
+  if (syscall(SYS_ioctl, run.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;  // the caller died meanwhile
   count(run, request.value.data);
   Response response;
   memset(&response, 0, sizeof response);
   response.value.id = request.value.id;
   response.value.error = request.value.data.nr > static_cast<int>(run.last_syscall) ? -ENOSYS : -EPERM;
-  ioctl(run.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  syscall(SYS_ioctl, run.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 }  // namespace wardenv::launch

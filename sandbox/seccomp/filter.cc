@@ -46,7 +46,9 @@ Status add_rule(scmp_filter_ctx context, const Rule& rule) {
   if (number < 0) return fail(ErrorCode::kInternal, "unknown system call " + std::string(rule.name));
   std::vector<scmp_arg_cmp> comparisons;
   for (const Condition& condition : rule.conditions) {
-    comparisons.push_back({condition.index, SCMP_CMP_MASKED_EQ, condition.mask, condition.value});
+    const bool whole = condition.mask == ~std::uint64_t{0};
+    comparisons.push_back(whole ? scmp_arg_cmp{condition.index, SCMP_CMP_EQ, condition.value, 0}
+                                : scmp_arg_cmp{condition.index, SCMP_CMP_MASKED_EQ, condition.mask, condition.value});
   }
   const int code = seccomp_rule_add_array(context, SCMP_ACT_ALLOW, number, static_cast<unsigned>(comparisons.size()), comparisons.data());
   return code < 0 ? Status(refused(rule.name, code)) : Status{};

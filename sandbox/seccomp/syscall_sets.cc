@@ -84,7 +84,7 @@ SyscallSet processes() {
                 any_of("prlimit64", 1, {RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE,
                                         RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO,
                                         RLIMIT_RTTIME}),
-                {{"prlimit64", {{1, kInt, RLIMIT_CORE}, {2, kAll, 0}}}},
+                {{"prlimit64", {{2, kAll, 0}}}},  // reading any
                 any_of("personality", 0, {0, 0xffffffff}),
                 any_of("prctl", 0, {PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS, PR_SET_NAME, PR_GET_NAME,
                                     PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_TSC, PR_GET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
@@ -114,12 +114,12 @@ std::vector<Rule> sockets(const char* name) {
   auto allow = [&](std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
     rules.push_back({name, {{0, kInt, family}, {1, kType, type}, {2, kInt, protocol}}});
   };
-  for (std::uint64_t type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) allow(AF_UNIX, type, 0);
-  for (std::uint64_t family : {AF_INET, AF_INET6}) {
-    for (std::uint64_t protocol : {0, 6}) allow(family, SOCK_STREAM, protocol);
-    for (std::uint64_t protocol : {0, 17}) allow(family, SOCK_DGRAM, protocol);
+  for (auto type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) allow(AF_UNIX, static_cast<std::uint64_t>(type), 0);
+  for (std::uint64_t family : {2ULL, 10ULL}) {  // AF_INET, AF_INET6
+    for (std::uint64_t protocol : {0U, 6U}) allow(family, SOCK_STREAM, protocol);
+    for (std::uint64_t protocol : {0U, 17U}) allow(family, SOCK_DGRAM, protocol);
   }
-  for (std::uint64_t type : {SOCK_RAW, SOCK_DGRAM}) allow(AF_NETLINK, type, 0);
+  for (auto type : {SOCK_RAW, SOCK_DGRAM}) allow(AF_NETLINK, static_cast<std::uint64_t>(type), 0);
   return rules;
 }
 

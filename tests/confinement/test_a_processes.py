@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section A: descriptors, the terminal, other processes."""
+import fcntl
 import hashlib
 import os
 import pty
@@ -83,9 +84,7 @@ class Descriptors(Battery):
         files = [os.open(scratch.root, os.O_RDONLY), os.open("/", os.O_PATH), network, memory, os.pidfd_open(os.getpid())]
         left, right = socket.socketpair()
         files += [left.detach(), right.detach()]
-        high = os.dup(files[0])
-        files.append(os.dup2(high, 200))
-        os.close(high)
+        files.append(fcntl.fcntl(files[0], fcntl.F_DUPFD, 200))
         for fd in files:
             self.addCleanup(os.close, fd)
         return files

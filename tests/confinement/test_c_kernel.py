@@ -201,7 +201,7 @@ class Sweep(Battery):
         self.assertGreater(int(answer.one("calls")), (last - first) * 0.9)
         after = t.host_state()
         self.assertEqual((after.hostname, after.mounts, after.ipc), (before.hostname, before.mounts, before.ipc), f"seed {seed}")
-        self.assertTrue(t.eventually(lambda: t.host_state().cgroups == before.cgroups), f"seed {seed}: cgroups are left")
+        self.assertTrue(t.eventually(lambda: not t.left_since(before, "cgroups")), f"seed {seed}: {t.left_since(before, 'cgroups')}")
         self.assertEqual(os.stat("/proc/self/ns/time").st_ino, clock)
         return answer
 

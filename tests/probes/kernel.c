@@ -124,6 +124,21 @@ static void do_setns(int argc, char **argv) {
 }
 static void try_setns(int argc, char **argv) { in_child(do_setns, argc, argv); }
 
+// write_map NAME TEXT here|new: maps another identity into the user namespace; "new" makes one first, for the control.
+static void write_map(int argc, char **argv) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/%s", argument(argc, argv, 0));
+  const char *text = argument(argc, argv, 1);
+  if (argument(argc, argv, 2)[0] == 'n') {
+    if (syscall(SYS_unshare, CLONE_NEWUSER) != 0) broken("unshare");
+    int groups = open("/proc/self/setgroups", O_WRONLY);  // without "deny" a group map takes a privilege
+    if (strcmp(argv[0], "gid_map") == 0 && write(groups, "deny", 4) != 4) broken("setgroups");
+  }
+  int fd = open(path, O_WRONLY);
+  if (fd < 0) denied(errno);
+  finish(write(fd, text, strlen(text)));
+}
+
 // Sets the name to what it is already: allowed is allowed, and nothing changes.
 static void do_sethostname(int argc, char **argv) {
   (void)argc, (void)argv;
@@ -192,5 +207,6 @@ const Act kKernelActs[] = {
     {"clone3", try_clone3}, {"setns", try_setns},     {"sethostname", do_sethostname},
     {"bpf", try_bpf},       {"perf", try_perf},       {"vmsplice", try_vmsplice},
     {"x32", try_x32},       {"int80", try_int80},     {"run", try_exec},
+    {"write_map", write_map},
     {NULL, NULL},
 };

@@ -328,8 +328,19 @@ def _wardenv_processes():
     return tuple(sorted(found))
 
 
+def _wardenv_files():
+    folders = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run")
+    names = [f"{folder}/{name}" for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)]
+    return tuple(sorted(name for name in names if "wardenv" in name and not name.startswith(("/var/tmp/wardenv-scratch-", "/var/tmp/wardenv-user-"))))
+
+
 def host_state():
     return HostState(hostname=os.uname().nodename, mounts=_lines("/proc/self/mountinfo"), cgroups=_wardenv_cgroups(),
-                     temporary=tuple(sorted(f"{d}/{n}" for d in ("/tmp", "/dev/shm") for n in os.listdir(d))),
+                     temporary=_wardenv_files(),
                      processes=_wardenv_processes(),
                      ipc=tuple(len(_lines(f"/proc/sysvipc/{kind}")) for kind in ("shm", "sem", "msg")))
+
+
+def left_since(before, what):
+    """What is there now of "cgroups", "processes" or "temporary" and was not in `before`. What went away meanwhile is no leak."""
+    return sorted(set(getattr(host_state(), what)) - set(getattr(before, what)))

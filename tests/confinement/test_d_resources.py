@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Section D: resources and life time."""
+import os
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+import wardenv_testing as t
+from battery import Battery, both
+
+MEMORY = ("--memory", "96M")
+
+
+class Limits(Battery):
+    def limited(self, who, act, options, at_most=None):
+        """The act reaches its goal outside and not inside."""
+        scratch = self.scratch(who)
+        control = scratch.probe_outside(*act)
+        self.assertEqual(control.result, "allowed", f"{control.text}{control.run}")
+        answer = scratch.probe(*act, options=options)
+        self.assertTrue(answer.began, answer.run)
+        self.assertNotEqual(answer.result, "allowed", answer.run)
+        self.assertIn(answer.run.report["outcome"], ("exited", "memory_exceeded"), answer.run)
+        if at_most:
+            self.assertLessEqual(int(answer.one(act[0])), at_most)
+        return answer
+
+    @both
+    def test_processes(self, who):
+        self.limited(who, ("processes", 300), ["--processes", "32"], 32)
+
+    @both
+    def test_threads(self, who):
+        self.limited(who, ("threads", 300), ["--processes", "32"], 32)
+
+    @both
+    def test_fork_bomb_ends_with_the_run(self, who):
+        scratch = self.scratch(who)
+        token = t.nonce()
+        run = scratch.run([scratch.binary, "fork_bomb", token], "--timeout", "500ms", "--processes", "64")
+        self.assertIn(f"NONCE {token}", run.text)
+        self.assertEqual((run.status, run.report["outcome"]), (124, "timed_out"), run)
+        self.assertTrue(t.eventually(lambda: not t.processes_with(token)), "some of the bomb is left")
+
+    @both
+    def test_memory_anonymous(self, who):
+        answer = self.limited(who, ("memory_anonymous", 512), MEMORY)
+        self.assertEqual((answer.run.report["outcome"], answer.run.status), ("memory_exceeded", 137), answer.run)
+        if answer.run.report["enforced"]["memory"].startswith("cgroup"):
+            self.assertLessEqual(answer.run.report["usage"]["peak_memory_bytes"], 96 * 1.05 * (1 << 20))
+
+    @both
+    def test_memory_of_many_processes(self, who):
+        answer = self.limited(who, ("memory_processes", 48, 8), MEMORY)
+        self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+
+    @both
+    def test_memory_memfd(self, who):
+        self.limited(who, ("memory_memfd", 512), MEMORY)
+
+    @both
+    def test_memory_shared(self, who):
+        self.limited(who, ("memory_shared", 512), MEMORY)
+
+    @both
+    def test_memory_in_pipes(self, who):
+        """Kernel memory; where nothing counts it, the kernel's own caps on pipes have to do."""
+        scratch = self.scratch(who)
+        control = scratch.probe_outside("memory_pipes", 400)
+        self.assertGreater(int(control.one("bytes")), 300 << 20)
+        answer = scratch.probe("memory_pipes", 400, options=MEMORY)
+        self.assertTrue(answer.began)
+        if answer.result is None:
+            self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+        else:
+            self.assertLess(int(answer.one("bytes")), 96 << 20)
+
+    @both
+    def test_private_folders_fill_up(self, who):
+        for folder in ("/tmp", "/dev/shm", "/home/wardenv"):
+            with self.subTest(folder=folder):
+                scratch = self.scratch(who)
+                control = scratch.probe_outside("memory_file", scratch.path("fill"), 64)
+                self.assertEqual(control.result, "allowed", control.text)
+                answer = scratch.probe("memory_file", f"{folder}/fill", 64, options=["--tmp-size", "16M"])
+                self.assert_denied(answer)
+                self.assertIn(answer.why, ("ENOSPC", "EDQUOT", "ENOMEM"))
+
+    @both
+    def test_private_folders_run_out_of_names(self, who):
+        scratch = self.scratch(who)
+        self.assertEqual(scratch.probe_outside("files_fill", scratch.folder("many"), 30000).result, "allowed")
+        answer = scratch.probe("files_fill", "/tmp", 30000)
+        self.assert_denied(answer)
+        self.assertEqual(answer.why, "ENOSPC")
+
+    @both
+    def test_file_size(self, who):
+        """RLIMIT_FSIZE, whose default is a gibibyte: by a hole, which costs nothing."""
+        scratch = self.scratch(who)
+        size = str(2 << 30)
+        self.assertEqual(t.execute(["truncate", "-s", size, scratch.path("big")], scratch.user).returncode, 0)
+        os.remove(scratch.path("big"))
+        run = scratch.run(["/usr/bin/truncate", "-s", size, "big"])
+        self.assertNotEqual(run.status, 0, run)
+        self.assertLess(os.path.getsize(scratch.path("big")) if os.path.exists(scratch.path("big")) else 0, 2 << 30)
+
+    @both
+    def test_processors(self, who):
+        if os.cpu_count() < 2:
+            self.skipTest("one CPU cannot be exceeded on a host that has no more")
+        scratch = self.scratch(who)
+        share = lambda answer: int(answer.one("cpu_ms")) / int(answer.one("wall_ms"))
+        if not any(share(scratch.probe_outside("spin", 4, 600)) > 1.5 for _ in range(4)):
+            self.skipTest("the host is too busy to show more than one CPU in use")
+        answer = scratch.probe("spin", 4, 1500, options=["--cpu", "1.0"])
+        self.assertEqual(answer.result, "allowed", answer.run)
+        self.assertLess(share(answer), 1.3)
+        # The share of the tree, as the report counts it. The threads of the probe are all that was in it.
+        used = answer.run.report["usage"]
+        self.assertLess((used["cpu_user_ms"] + used["cpu_system_ms"]) / used["wall_ms"], 1.3, used)
+
+    @both
+    def test_affinity_is_no_way_round(self, who):
+        scratch = self.scratch(who)
+        run = scratch.run(["/usr/bin/taskset", "-c", f"0-{os.cpu_count() - 1}", scratch.binary, "spin", "n", "4", "1000"], "--cpu", "1.0")
+        answer = t.parse_answer(run.text, "n", run)
+        if answer.result == "allowed" and os.cpu_count() > 1:
+            self.assertLess(int(answer.one("cpu_ms")) / int(answer.one("wall_ms")), 1.4)
+        else:
+            self.assertNotEqual(run.status, 0, run)
+
+    @both
+    def test_what_cannot_be_held_is_refused(self, who):
+        scratch = self.scratch(who)
+        run = scratch.run(["/usr/bin/true"], "--cpu", "0.5")
+        if run.status == 125:
+            self.assertEqual(run.report["outcome"], "setup_failed")
+            self.assertTrue(run.report["error"]["message"])
+            run = scratch.run(["/usr/bin/true"], "--cpu", "0.5", "--allow-degraded", "cpu")
+            self.assertEqual(run.report["enforced"]["degraded"], ["cpu"], run)
+        self.assertEqual(run.status, 0, run)
+
+
+class Output(Battery):
+    @both
+    def test_flood_is_counted_and_cut(self, who):
+        for stream, fd in (("stdout", 1), ("stderr", 2)):
+            with self.subTest(stream=stream):
+                scratch = self.scratch(who)
+                run = scratch.run([scratch.binary, "flood", "n", str(fd), "200"], "--output-limit", "64K")
+                self.assertEqual(run.report["outcome"], "exited", run.report["outcome"])
+                self.assertTrue(run.report[f"{stream}_truncated"])
+                self.assertGreaterEqual(run.report[f"{stream}_bytes"], 200 << 20)
+                self.assertLess(len(run.report[stream]), (64 << 10) + 1024)
+
+    @both
+    def test_one_line_of_a_gigabyte_needs_no_memory(self, who):
+        scratch = self.scratch(who)
+        argv = [t.WARDENV, "run", *scratch.options("--timeout", "120s"), "--", scratch.binary, "flood", "n", "1", "1024"]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env=t.environment(scratch.user, scratch.state), **t.as_user(scratch.user))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        if not os.environ.get("WARDENV_SANITIZED"):
+            self.assertLess(usage.ru_maxrss, 96 << 10, "kibibytes of the largest process of wardenv")
+
+    @both
+    def test_endless_output_ends_with_the_time(self, who):
+        scratch = self.scratch(who)
+        run = scratch.run([scratch.binary, "flood", "n", "1", "0"], "--timeout", "500ms", "--output-limit", "4K")
+        self.assertEqual((run.status, run.report["outcome"]), (124, "timed_out"), run)
+
+    @both
+    def test_odd_bytes(self, who):
+        scratch = self.scratch(who)
+        answer = scratch.probe("odd_bytes")
+        self.assertTrue(answer.began)
+        self.assertIn("a\0b\ufffd", answer.text)
+        import base64
+        raw = base64.b64decode(answer.run.report["stdout_base64"])
+        self.assertIn(b"a\0b\377\376\xed\xa0\x80\xc0\xaf\r\n\"\\\x7f\x01\n", raw)
+
+    @both
+    def test_grandchild_that_keeps_the_output_open(self, who):
+        """The run ends with its command, not with whoever holds on to its streams."""
+        scratch = self.scratch(who)
+        token = t.nonce()
+        answer = scratch.probe("orphan", token, "open", options=["--timeout", "20s"])
+        self.assertEqual((answer.run.status, answer.run.report["outcome"]), (0, "exited"), answer.run)
+        self.assertEqual(answer.result, "allowed")
+        self.assertTrue(t.eventually(lambda: not t.processes_with(token)), "the grandchild lives on")
+
+
+class LifeTime(Battery):
+    def assert_gone(self, token):
+        self.assertTrue(t.eventually(lambda: not t.processes_with(token)), f"left: {t.processes_with(token)}")
+
+    @both
+    def test_orphans(self, who):
+        scratch = self.scratch(who)
+        token = t.nonce()
+        control = scratch.probe_outside("orphan", token, "closed")
+        pid = int(control.one("orphan").split()[0])
+        self.assertIn(pid, t.processes_with(token), "the control has no orphan")
+        t.kill_quietly(pid)
+        self.assert_gone(token)
+        for act in ("orphan", "orphan_reaper"):
+            with self.subTest(act=act):
+                answer = scratch.probe(act, token, "closed", options=["--timeout", "700ms"])
+                self.assertTrue(answer.one("orphan"), answer.run)
+                self.assertEqual(answer.run.report["outcome"], "exited" if act == "orphan" else "timed_out")
+                self.assert_gone(token)
+
+    @both
+    def test_a_sibling_is_no_way_out(self, who):
+        scratch = self.scratch(who)
+        answer = scratch.probe("clone_parent", options=["--timeout", "5s"])
+        self.assertTrue(answer.began)
+        self.assertEqual(answer.run.report["outcome"], "exited", answer.run)
+
+    @both
+    def test_deaf_and_stopped_processes(self, who):
+        scratch = self.scratch(who)
+        for act in ("stubborn", "stop_self"):
+            with self.subTest(act=act):
+                token = t.nonce()
+                answer = scratch.probe(act, token, options=["--timeout", "400ms"])
+                self.assertTrue(answer.began)
+                self.assertEqual((answer.run.status, answer.run.report["outcome"]), (124, "timed_out"), answer.run)
+                self.assert_gone(token)
+
+    @both
+    def test_endings(self, who):
+        scratch = self.scratch(who)
+        for code in (0, 1, 77, 124, 125, 255):
+            run = scratch.run([scratch.binary, "exit", "n", str(code)])
+            self.assertEqual((run.status, run.report["outcome"], run.report["exit_code"], run.report["signal"]), (code, "exited", code, None))
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
+            run = scratch.run([scratch.binary, "die", "n", str(int(number))])
+            self.assertEqual((run.status, run.report["outcome"], run.report["exit_code"], run.report["signal"]),
+                             (128 + number, "signaled", None, number.name), run)
+        self.assertEqual(scratch.run(["no-such-program"]).status, 127)
+        scratch.write("not-a-program", "x", 0o644)
+        self.assertEqual(scratch.run([scratch.path("not-a-program")]).status, 126)
+
+    def kill_in_the_middle(self, who, victim_of):
+        """Kills a process of wardenv at many moments of a run; nothing may be left of what it had started."""
+        scratch = self.scratch(who)
+        before = t.host_state()
+        for attempt in range(16):
+            token = t.nonce()
+            process = t.start_outside([t.WARDENV, "run", *scratch.options(), "--", scratch.binary, "orphan_reaper", token, token, "closed"], scratch.user)
+            if attempt < 12:
+                time.sleep(attempt * 0.0015)
+            else:
+                in_full = lambda: len(t.processes_with(token)) >= 3  # wardenv, the command, its orphan
+                self.assertTrue(t.eventually(in_full), "it did not start")
+            for pid in victim_of(process):
+                t.kill_quietly(pid)
+            if attempt >= 12 or victim_of is KILL_ENGINE:
+                process.wait(20)
+            t.stop(process)
+            self.assert_gone(token)
+        self.assertEqual(scratch.run(["/usr/bin/true"]).status, 0)
+        for what in ("cgroups", "processes"):
+            self.assertTrue(t.eventually(lambda: not t.left_since(before, what)), f"after the next start {t.left_since(before, what)}")
+        self.assertEqual(t.host_state().mounts, before.mounts)
+
+    @both
+    def test_killed_engine(self, who):
+        self.kill_in_the_middle(who, KILL_ENGINE)
+
+    @both
+    def test_killed_launcher(self, who):
+        self.kill_in_the_middle(who, KILL_LAUNCHER)
+
+
+def KILL_ENGINE(process):
+    return [process.pid]
+
+
+def KILL_LAUNCHER(process):
+    try:
+        return [int(pid) for pid in open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()]
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    unittest.main()
