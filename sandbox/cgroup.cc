@@ -88,22 +88,30 @@ Status CgroupLeaf::make_folder(const std::string& parent, const std::string& nam
   return good ? Status{} : fail_errno(ErrorCode::kHost, "cannot hold control group `" + path + "`", error);
 }
 
-Result<CgroupLeaf> CgroupLeaf::create(const CgroupHost& host, const CgroupPlan& plan) {
-  CgroupLeaf leaf;
-  leaf.kind_ = plan.kind;
+Status CgroupLeaf::make_folders(const CgroupHost& host) {
   const std::string name = fresh_name();
-  if (plan.kind == CgroupKind::kV2) {
-    WARDENV_TRY(leaf.make_folder(host.memory_dir, name));
-    WARDENV_TRY(leaf.limit_v2(plan));
-    return leaf;
-  }
-  for (const std::string& parent : {host.memory_dir, host.pids_dir, host.cpu_dir}) WARDENV_TRY(leaf.make_folder(parent, name));
-  for (Folder& folder : leaf.folders_) {
+  if (kind_ == CgroupKind::kV2) return make_folder(host.memory_dir, name);
+  for (const std::string& parent : {host.memory_dir, host.pids_dir, host.cpu_dir}) WARDENV_TRY(make_folder(parent, name));
+  for (Folder& folder : folders_) {
     folder.tasks.reset(::openat(folder.fd.get(), "tasks", O_WRONLY | O_CLOEXEC));
     if (!folder.tasks.valid()) return fail_errno(ErrorCode::kHost, "cannot open `" + folder.path + "/tasks`");
   }
-  WARDENV_TRY(leaf.limit_v1(plan));
-  WARDENV_TRY(leaf.watch_oom_v1());
+  return {};
+}
+
+// Between making a folder and locking it, the sweep of another engine may take it for a leftover: then again, with another name.
+Result<CgroupLeaf> CgroupLeaf::create(const CgroupHost& host, const CgroupPlan& plan) {
+  CgroupLeaf leaf;
+  Status made;
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    leaf = CgroupLeaf();
+    leaf.kind_ = plan.kind;
+    made = leaf.make_folders(host);
+    if (made || (made.error().sys_errno != ENOENT && made.error().sys_errno != EWOULDBLOCK && made.error().sys_errno != ENODEV)) break;
+  }
+  if (!made) return tl::unexpected(made.error());
+  WARDENV_TRY(plan.kind == CgroupKind::kV2 ? leaf.limit_v2(plan) : leaf.limit_v1(plan));
+  if (plan.kind == CgroupKind::kV1) WARDENV_TRY(leaf.watch_oom_v1());
   return leaf;
 }
 

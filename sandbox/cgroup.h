@@ -42,6 +42,7 @@ class CgroupLeaf {
     UniqueFd fd;     // of the folder; locked shared: a sweep leaves it alone
     UniqueFd tasks;  // v1
   };
+  Status make_folders(const CgroupHost& host);
   Status make_folder(const std::string& parent, const std::string& name);
   Status limit_v1(const CgroupPlan& plan);
   Status limit_v2(const CgroupPlan& plan);

@@ -37,7 +37,8 @@ constexpr std::array kMaskedProc = {
     Masked{"/proc/fs", kEmptyFolder},        Masked{"/proc/irq", kEmptyFolder},        Masked{"/proc/scsi", kEmptyFolder},
     Masked{"/proc/interrupts", kEmptyFile},  Masked{"/proc/kallsyms", kEmptyFile},     Masked{"/proc/kcore", kEmptyFile},
     Masked{"/proc/keys", kEmptyFile},        Masked{"/proc/latency_stats", kEmptyFile}, Masked{"/proc/sched_debug", kEmptyFile},
-    Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile}};
+    Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile},
+    Masked{"/proc/sys/kernel/random/boot_id", kEmptyFile}};
 constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 
 // What a resource is limited by, chosen once from spec and facts.

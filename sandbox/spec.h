@@ -52,7 +52,7 @@ struct Limits {
   double cpus = 1.0;                              // CPU bandwidth in cores
   std::chrono::seconds cpu_time{0};               // per process, RLIMIT_CPU; 0: wall time x cores bounds it
   std::uint64_t open_files = 1024;                // per process, RLIMIT_NOFILE
-  std::uint64_t file_size_bytes = 1ULL << 30;     // largest file one process can write, RLIMIT_FSIZE
+  std::uint64_t file_size_bytes = 4ULL << 30;     // largest file one process can write, RLIMIT_FSIZE
   std::uint64_t tmp_bytes = 64ULL << 20;          // /tmp, /dev/shm and HOME together
   std::uint64_t tmp_inodes = 16'384;              // files and folders in those, together
   bool operator==(const Limits&) const = default;

@@ -7,9 +7,7 @@ import subprocess
 import unittest
 
 import wardenv_testing as t
-from battery import ALL, Attack, Battery, OWN_MOUNTS, REFUSED, ROOT, SECCOMP, both, fingerprint, tests_of
-
-READ_ONLY = frozenset({"EROFS"})
+from battery import Attack, Battery, OWN_MOUNTS, both, tests_of
 
 # What can be done to a file, {file}, with {new} a free name and {other} another file of the same folder, {folder}.
 WAYS = {

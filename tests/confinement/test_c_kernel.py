@@ -6,7 +6,7 @@ import struct
 import unittest
 
 import wardenv_testing as t
-from battery import ALL, Attack, Battery, MOUNTS, OWN_MOUNTS, REFUSED, SECCOMP, both, tests_of
+from battery import Attack, Battery, MOUNTS, REFUSED, SECCOMP, both, tests_of
 
 NO = frozenset({"EPERM"})
 KILLED = frozenset({"SIGSYS"})

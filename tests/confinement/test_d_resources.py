@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section D: resources and life time."""
 import os
-import resource
 import signal
 import subprocess
 import time
@@ -69,6 +68,8 @@ class Limits(Battery):
         """Kernel memory; where nothing counts it, the kernel's own caps on pipes have to do."""
         scratch = self.scratch(who)
         control = scratch.probe_outside("memory_pipes", 400)
+        if not t.IS_ROOT and int(control.one("bytes")) < 300 << 20:
+            self.skipTest("the kernel caps the pipes of this user already (pipe-user-pages-soft)")
         self.assertGreater(int(control.one("bytes")), 300 << 20)
         answer = scratch.probe("memory_pipes", 400, options=MEMORY)
         self.assertTrue(answer.began)
@@ -246,6 +247,17 @@ class LifeTime(Battery):
         self.assertEqual(scratch.run(["no-such-program"]).status, 127)
         scratch.write("not-a-program", "x", 0o644)
         self.assertEqual(scratch.run([scratch.path("not-a-program")]).status, 126)
+
+    @both
+    def test_starts_beside_each_other(self, who):
+        """Each start sweeps what dead engines left behind, and must not take that of a living one for it."""
+        scratch = self.scratch(who)
+        loop = f'for i in $(seq 60); do {t.WARDENV} run --no-venv --workspace {scratch.workspace} -- /usr/bin/true || exit; done'
+        workers = [subprocess.Popen(["/bin/sh", "-c", loop], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=t.environment(scratch.user, scratch.state),
+                                    **t.as_user(scratch.user)) for _ in range(4)]
+        for worker in workers:
+            _, errors = worker.communicate(timeout=120)
+            self.assertEqual(worker.returncode, 0, errors.decode())
 
     def kill_in_the_middle(self, who, victim_of):
         """Kills a process of wardenv at many moments of a run; nothing may be left of what it had started."""

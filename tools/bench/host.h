@@ -13,11 +13,11 @@ struct HostDescription {
   int cpus = 0;
   double memory_gib = 0;
   unsigned user = 0;
-  std::string cgroup{};                      // none, v1, v2: what this user can make
+  std::string cgroup{};  // none, v1, v2: what this user can make
   int landlock_abi = 0;
 };
 
 HostDescription describe_host();
-double load_average();                       // of the last minute: other work on the machine spoils the numbers
+double load_average();  // of the last minute: other work on the machine spoils the numbers
 
 }  // namespace wardenv::bench

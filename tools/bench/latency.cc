@@ -26,7 +26,7 @@ void record(Series& series, const Sample& sample) {
 }
 
 std::string check(const Contestant& contestant, const std::string& stderr_path) {
-  const Payload payload{.name = "self-check", .argv = {"/bin/sh", "-c", "exit 42"}, .stderr_path = stderr_path};
+  const Payload payload{.name = "self-check", .argv = {"/usr/bin/sh", "-c", "exit 42"}, .stderr_path = stderr_path};
   const Sample sample = contestant.prepare(payload)();
   if (sample.status == 42) return "";
   const std::string word = first_line_of("head -n 1 '" + stderr_path + "'");
@@ -39,7 +39,8 @@ std::string describe(const Sample& sample) {
   return "exit status " + std::to_string(sample.status) + (sample.error.empty() ? "" : ": " + sample.error);
 }
 
-std::vector<Series> measure_latency(const std::vector<Contestant>& contestants, const Payload& payload, const LatencyPlan& plan) {
+std::vector<Series> measure_latency(const std::vector<Contestant>& contestants, const Payload& payload,
+                                    const LatencyPlan& plan) {
   std::vector<Runner> runners;
   std::vector<Series> result;
   for (const Contestant& contestant : contestants) {

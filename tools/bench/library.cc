@@ -47,7 +47,8 @@ Contestant library_contestant(engine::Engine& engine, const Site& site) {
 
 Memory measure_output(engine::Engine& engine, const Site& site, std::uint64_t bytes) {
   constexpr std::uint64_t kLookEvery = 16 << 20;
-  engine::RunRequest request = request_for(site, {.name = "output", .argv = {"head", "-c", std::to_string(bytes), "/dev/zero"}});
+  engine::RunRequest request =
+      request_for(site, {.name = "output", .argv = {"head", "-c", std::to_string(bytes), "/dev/zero"}});
   request.limits.wall_time = std::chrono::minutes(10);
   Memory memory;
   memory.engine_before_bytes = memory.engine_highest_bytes = own_rss();
@@ -64,7 +65,8 @@ Memory measure_output(engine::Engine& engine, const Site& site, std::uint64_t by
   memory.output_seconds = report.usage.wall_ms / 1000;
   if (report.error) memory.error = report.error->message;
   if (memory.error.empty() && (report.exit_status != 0 || memory.output_bytes != bytes || report.out.bytes != bytes)) {
-    memory.error = "outcome " + std::string(to_string(report.outcome)) + ", saw " + std::to_string(memory.output_bytes) + " bytes";
+    memory.error =
+        "outcome " + std::string(to_string(report.outcome)) + ", saw " + std::to_string(memory.output_bytes) + " bytes";
   }
   return memory;
 }

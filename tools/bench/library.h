@@ -14,12 +14,12 @@ namespace wardenv::bench {
 Contestant library_contestant(engine::Engine& engine, const Site& site);
 
 struct Memory {
-  std::uint64_t launcher_rss_bytes = 0;      // VmRSS of the launcher, idle
-  std::uint64_t launcher_peak_bytes = 0;     // VmHWM
-  std::uint64_t output_bytes = 0;            // what the command printed, all of it seen
+  std::uint64_t launcher_rss_bytes = 0;   // VmRSS of the launcher, idle
+  std::uint64_t launcher_peak_bytes = 0;  // VmHWM
+  std::uint64_t output_bytes = 0;         // what the command printed, all of it seen
   double output_seconds = 0;
-  std::uint64_t engine_before_bytes = 0;     // VmRSS of this process before the command
-  std::uint64_t engine_highest_bytes = 0;    // the highest while it printed
+  std::uint64_t engine_before_bytes = 0;   // VmRSS of this process before the command
+  std::uint64_t engine_highest_bytes = 0;  // the highest while it printed
   std::string error{};
   [[nodiscard]] std::uint64_t engine_moved_bytes() const {
     return engine_highest_bytes > engine_before_bytes ? engine_highest_bytes - engine_before_bytes : 0;

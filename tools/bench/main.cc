@@ -26,7 +26,8 @@ Contestant absent_library(const Error& error) {
 }
 
 bool chosen(const Options& options, const Contestant& contestant) {
-  return options.only.empty() || std::find(options.only.begin(), options.only.end(), contestant.name) != options.only.end();
+  return options.only.empty() ||
+         std::find(options.only.begin(), options.only.end(), contestant.name) != options.only.end();
 }
 
 std::vector<Contestant> contestants_of(const Options& options, const Site& site, Result<engine::Engine>& engine) {
@@ -53,8 +54,8 @@ std::vector<Payload> payloads(const Site& site) {
 void measure_mode(const Options& options, const Site& site, const LatencyPlan& plan, Results& results) {
   for (const Payload& payload : payloads(site)) {
     const auto gap = static_cast<int>(plan.gap.count());
-    say(payload.name + ", " + (gap == 0 ? "back to back" : "with gaps") + ", " + std::to_string(plan.rounds) + " rounds, seed " +
-        std::to_string(options.seed));
+    say(payload.name + ", " + (gap == 0 ? "back to back" : "with gaps") + ", " + std::to_string(plan.rounds) +
+        " rounds, seed " + std::to_string(options.seed));
     results.latency.push_back({payload.name, gap, measure_latency(present(results.contestants), payload, plan)});
   }
 }
@@ -63,12 +64,16 @@ void measure_starts(const Options& options, const Site& site, Results& results) 
   if (options.wants("latency")) measure_mode(options, site, {.rounds = options.rounds, .seed = options.seed}, results);
   if (options.wants("gaps")) {
     measure_mode(options, site,
-                 {.rounds = options.gap_rounds, .warm_up_rounds = 1, .gap = std::chrono::milliseconds(options.gap_ms), .seed = options.seed},
+                 {.rounds = options.gap_rounds,
+                  .warm_up_rounds = 1,
+                  .gap = std::chrono::milliseconds(options.gap_ms),
+                  .seed = options.seed},
                  results);
   }
   if (options.wants("throughput")) {
     say("throughput");
-    results.throughput = measure_throughput(present(results.contestants), payloads(site)[0], {.slices = options.slices, .seed = options.seed});
+    results.throughput = measure_throughput(present(results.contestants), payloads(site)[0],
+                                            {.slices = options.slices, .seed = options.seed});
   }
 }
 
@@ -76,7 +81,8 @@ void measure_starts(const Options& options, const Site& site, Results& results) 
 void measure_memory(const Options& options, const Site& site, Result<engine::Engine>& engine, Results& results) {
   if (!options.wants("memory")) return;
   say("a command that prints " + std::to_string(options.output_bytes) + " bytes");
-  results.memory = engine ? measure_output(*engine, site, options.output_bytes) : Memory{.error = engine.error().message};
+  results.memory =
+      engine ? measure_output(*engine, site, options.output_bytes) : Memory{.error = engine.error().message};
 }
 
 int write_json(const Results& results, const std::string& path) {

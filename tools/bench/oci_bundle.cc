@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An OCI bundle for runc and crun: a folder with config.json and an empty root.
+// An OCI bundle for crun: a folder with config.json.
 #include "tools/bench/oci_bundle.h"
 
 #include <fcntl.h>
@@ -28,16 +28,14 @@ Json file_system(const char* type, const char* target, Json options) {
 }
 
 Json mounts(const Site& site) {
-  return Json::array({folder_mount("/usr", "ro"),
-          folder_mount("/etc/ld.so.cache", "ro"),
-          folder_mount("/etc/alternatives", "ro"),
-          file_system("proc", "/proc", {"nosuid", "nodev", "noexec"}),
-          file_system("tmpfs", "/dev", {"nosuid", "mode=755", "size=65536k"}),
-          file_system("tmpfs", "/dev/shm", {"nosuid", "nodev", "mode=1777", "size=65536k"}),
-          file_system("tmpfs", "/tmp", {"nosuid", "nodev", "mode=1777", "size=65536k"}),
-          file_system("tmpfs", "/home", {"nosuid", "nodev", "mode=755", "size=65536k"}),
-          folder_mount(site.workspace(), "rw"),
-          folder_mount(site.venv(), "ro")});
+  return Json::array({folder_mount("/usr", "ro"), folder_mount("/etc/ld.so.cache", "ro"),
+                      folder_mount("/etc/alternatives", "ro"),
+                      file_system("proc", "/proc", {"nosuid", "nodev", "noexec"}),
+                      file_system("tmpfs", "/dev", {"nosuid", "mode=755", "size=65536k"}),
+                      file_system("tmpfs", "/dev/shm", {"nosuid", "nodev", "mode=1777", "size=65536k"}),
+                      file_system("tmpfs", "/tmp", {"nosuid", "nodev", "mode=1777", "size=65536k"}),
+                      file_system("tmpfs", "/home", {"nosuid", "nodev", "mode=755", "size=65536k"}),
+                      folder_mount(site.workspace(), "rw"), folder_mount(site.venv(), "ro")});
 }
 
 Json limit(const char* type, long long value) { return {{"type", type}, {"hard", value}, {"soft", value}}; }
@@ -61,16 +59,9 @@ Json id_map(id_t own) {
 
 Json linux_part() {
   Json namespaces = Json::array();
-  for (const char* name : {"user", "mount", "pid", "network", "ipc", "uts", "cgroup"}) namespaces.push_back({{"type", name}});
+  for (const char* name : {"user", "mount", "pid", "network", "ipc", "uts", "cgroup"})
+    namespaces.push_back({{"type", name}});
   return {{"namespaces", namespaces}, {"uidMappings", id_map(::geteuid())}, {"gidMappings", id_map(::getegid())}};
-}
-
-// The links can only come with the root, and in a user namespace the places of mounts too: its root can't write there.
-void make_root(const std::string& root) {
-  fs::create_directories(root);
-  for (const char* name : {"bin", "sbin", "lib", "lib64"}) fs::create_symlink(std::string("usr/") + name, root + "/" + name);
-  for (const char* name : {"usr", "etc/alternatives", "proc", "dev", "tmp", "home"}) fs::create_directories(root + "/" + name);
-  std::ofstream(root + "/etc/ld.so.cache");
 }
 
 [[noreturn]] void hide_cgroups(int ready) {
@@ -85,13 +76,14 @@ void make_root(const std::string& root) {
 
 Result<std::string> make_oci_bundle(const Site& site, const Payload& payload) {
   const std::string folder = site.folder() + "/oci-" + payload.name;
-  const Json config = {{"ociVersion", "1.0.0"},    {"root", {{"path", "rootfs"}, {"readonly", true}}}, {"mounts", mounts(site)},
-                       {"hostname", "wardenv"},    {"process", process(site, payload)},               {"linux", linux_part()}};
-  try {
-    make_root(folder + "/rootfs");
-  } catch (const fs::filesystem_error& error) {
-    return fail(ErrorCode::kHost, error.what());
-  }
+  const Json config = {{"ociVersion", "1.0.0"},
+                       {"root", {{"path", site.root()}, {"readonly", true}}},
+                       {"mounts", mounts(site)},
+                       {"hostname", "wardenv"},
+                       {"process", process(site, payload)},
+                       {"linux", linux_part()}};
+  std::error_code failed;
+  fs::create_directory(folder, failed);
   std::ofstream file(folder + "/config.json");
   file << config.dump(1);
   if (!file.flush()) return fail_errno(ErrorCode::kHost, "cannot write an OCI bundle");

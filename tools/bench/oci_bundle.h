@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An OCI bundle for runc and crun: a folder with config.json and an empty root.
+// An OCI bundle for crun: a folder with config.json.
 #pragma once
 
 #include <string>

@@ -45,26 +45,32 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--wardenv", options.wardenv, "the wardenv program")->check(CLI::ExistingFile);
   app.add_option("--hog", options.hog, "the wardenv-bench-hog program")->check(CLI::ExistingFile);
   app.add_option("--parts", options.parts, "latency,gaps,throughput,memory,watchdog")
-      ->delimiter(',')->check(CLI::IsMember(std::vector<std::string>(std::begin(kParts), std::end(kParts))));
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kParts), std::end(kParts))));
   app.add_option("--only", options.only, "names of contestants, as in the JSON")->delimiter(',');
   app.add_option("--rounds", options.rounds, "calls of each contestant, back to back")->check(CLI::PositiveNumber);
-  app.add_option("--gap-rounds", options.gap_rounds, "calls of each contestant, with quiet before each")->check(CLI::PositiveNumber);
+  app.add_option("--gap-rounds", options.gap_rounds, "calls of each contestant, with quiet before each")
+      ->check(CLI::PositiveNumber);
   app.add_option("--gap-ms", options.gap_ms, "the quiet")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed, "of the order of the calls")->capture_default_str();
   app.add_option("--output-size", options.output_bytes, "what the command prints in the memory test, e.g. 10G")
       ->transform(CLI::AsSizeValue(true));
   app.add_option("--slices", options.slices, "half seconds for each throughput number")->check(CLI::PositiveNumber);
   app.add_option("--overshoot-runs", options.overshoot_runs, "runs of the watchdog test")->check(CLI::PositiveNumber);
-  app.add_option("--uid", options.user, "the ordinary user that root becomes for the watchdog test")->capture_default_str();
+  app.add_option("--uid", options.user, "the ordinary user that root becomes for the watchdog test")
+      ->capture_default_str();
 }
 
 }  // namespace
 
-bool Options::wants(const std::string& part) const { return std::find(parts.begin(), parts.end(), part) != parts.end(); }
+bool Options::wants(const std::string& part) const {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
 
 Options parse_options(int argc, char** argv) {
   Options options{.wardenv = own_folder() + "/wardenv", .hog = own_folder() + "/wardenv-bench-hog"};
-  CLI::App app("Measures what starting a sandbox costs: wardenv and its peers, interleaved in one run.", "wardenv-bench");
+  CLI::App app("Measures what starting a sandbox costs: wardenv and its peers, interleaved in one run.",
+               "wardenv-bench");
   app.footer(kExamples);
   declare(app, options);
   try {

@@ -13,12 +13,12 @@ namespace wardenv::bench {
 inline constexpr const char* kParts[] = {"latency", "gaps", "throughput", "memory", "watchdog"};
 
 struct Options {
-  std::string wardenv{};                     // default: beside our own program
-  std::string hog{};                         // the same
+  std::string wardenv{};  // default: beside our own program
+  std::string hog{};      // the same
   std::string json{};
   std::vector<std::string> parts{std::begin(kParts), std::end(kParts)};
-  std::vector<std::string> only{};           // names of contestants; empty: all
-  int rounds = 0;                            // back to back; 0: by default or --quick
+  std::vector<std::string> only{};  // names of contestants; empty: all
+  int rounds = 0;                   // back to back; 0: by default or --quick
   int gap_rounds = 0;
   int gap_ms = 100;
   unsigned seed = 1;

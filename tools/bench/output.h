@@ -19,7 +19,7 @@ namespace wardenv::bench {
 
 struct LatencyResult {
   std::string payload{};
-  int gap_ms = 0;                            // 0: back to back
+  int gap_ms = 0;  // 0: back to back
   std::vector<Series> series{};
 };
 
@@ -28,7 +28,7 @@ struct Results {
   double load_before = 0;
   double load_after = 0;
   double seconds = 0;
-  std::vector<Contestant> contestants{};     // also the absent ones
+  std::vector<Contestant> contestants{};  // also the absent ones
   std::vector<LatencyResult> latency{};
   std::vector<Throughput> throughput{};
   std::optional<Memory> memory{};

@@ -10,6 +10,7 @@
 
 namespace wardenv::bench {
 
+inline constexpr const char* kPlainExec = "exec";
 inline constexpr const char* kReference = "bwrap_filter";  // what the others are compared with
 
 // All that we know of, also those that are not installed. REQUIRES: `site` outlives the result.

@@ -39,7 +39,8 @@ bool open_files(const Command& command) {
          (command.input_file.empty() || open_as(command.input_file, O_RDONLY, kInputFd));
 }
 
-// By system call: the library's setuid() would change the threads of the parent, whose memory the child of a vfork shares.
+// By system call: the library's setuid() would change the threads of the parent, whose memory the child of a vfork
+// shares.
 bool become(uid_t user) {
   return user == 0 || (::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
                        ::syscall(SYS_setresuid, user, user, user) == 0);
@@ -58,9 +59,10 @@ bool set_limits(const Command& command) {
 }
 
 // In the child of a vfork: nothing here allocates, throws or returns to the caller's frame.
-[[noreturn]] __attribute__((noinline)) void become_command(const Command& command, char* const* argv, char* const* env) {
-  if (open_files(command) && set_limits(command) && enter(command.mount_namespace) && ::chdir(command.cwd.c_str()) == 0 &&
-      become(command.run_as)) {
+[[noreturn]] __attribute__((noinline)) void become_command(const Command& command, char* const* argv,
+                                                           char* const* env) {
+  if (open_files(command) && set_limits(command) && enter(command.mount_namespace) &&
+      ::chdir(command.cwd.c_str()) == 0 && become(command.run_as)) {
     ::execve(argv[0], argv, env);
   }
   ::_exit(kCannotExec);

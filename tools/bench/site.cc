@@ -40,6 +40,20 @@ Status write_filter(const std::string& path) {
   return {};
 }
 
+// Where peers mount into a folder that is already there, the links have to come with it, and in a user namespace the
+// places of mounts too: its root can't write there.
+Status make_root(const std::string& root) {
+  std::error_code failed;
+  for (const char* name : {"usr", "etc/alternatives", "proc", "dev", "tmp", "home"}) {
+    if (!failed) fs::create_directories(root + "/" + name, failed);
+  }
+  for (const char* name : {"bin", "sbin", "lib", "lib64"}) {
+    if (!failed) fs::create_symlink(std::string("usr/") + name, root + "/" + name, failed);
+  }
+  const bool made = !failed && std::ofstream(root + "/etc/ld.so.cache").good();
+  return made ? Status{} : fail(ErrorCode::kHost, "cannot make `" + root + "`");
+}
+
 Status make_venv(const std::string& folder) {
   Command command;
   command.argv = {"/usr/bin/python3", "-m", "venv", "--without-pip", folder};
@@ -64,6 +78,7 @@ Result<Site> Site::create() {
   if (::chmod(site.folder().c_str(), 0755) < 0) return fail_errno(ErrorCode::kHost, "chmod");
   if (::mkdir(site.workspace().c_str(), 0755) < 0) return fail_errno(ErrorCode::kHost, "mkdir");
   WARDENV_TRY(make_venv(site.venv()));
+  WARDENV_TRY(make_root(site.root()));
   WARDENV_TRY(write_filter(site.filter()));
   return site;
 }

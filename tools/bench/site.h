@@ -10,7 +10,7 @@ namespace wardenv::bench {
 
 class Site {
  public:
-  // Makes the folder, an empty workspace, a virtual environment, and the filter for bwrap.
+  // Makes the folder, an empty workspace, a virtual environment, an empty root and the filter for bwrap.
   static Result<Site> create();
   Site(Site&&) noexcept;
   Site& operator=(Site&&) = delete;
@@ -19,6 +19,7 @@ class Site {
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] std::string workspace() const { return folder_ + "/workspace"; }
   [[nodiscard]] std::string venv() const { return folder_ + "/venv"; }
+  [[nodiscard]] std::string root() const { return folder_ + "/root"; }
   [[nodiscard]] std::string filter() const { return folder_ + "/filter.bpf"; }
   [[nodiscard]] std::string errors() const { return folder_ + "/stderr.txt"; }
 

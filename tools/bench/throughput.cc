@@ -47,7 +47,8 @@ void take_turn(const Turn& turn, std::chrono::milliseconds slice) {
 
 }  // namespace
 
-std::vector<Throughput> measure_throughput(const std::vector<Contestant>& contestants, const Payload& payload, const ThroughputPlan& plan) {
+std::vector<Throughput> measure_throughput(const std::vector<Contestant>& contestants, const Payload& payload,
+                                           const ThroughputPlan& plan) {
   std::map<std::string, Runner> runners;
   std::vector<Throughput> results;
   for (const Contestant& contestant : contestants) {

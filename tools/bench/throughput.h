@@ -22,11 +22,12 @@ struct Throughput {
 
 struct ThroughputPlan {
   std::vector<int> workers{1, 2, 4};
-  int slices = 0;                            // each pair of contestant and workers gets so many turns, shuffled
+  int slices = 0;  // each pair of contestant and workers gets so many turns, shuffled
   std::chrono::milliseconds slice{500};
   unsigned seed = 1;
 };
 
-std::vector<Throughput> measure_throughput(const std::vector<Contestant>& contestants, const Payload& payload, const ThroughputPlan& plan);
+std::vector<Throughput> measure_throughput(const std::vector<Contestant>& contestants, const Payload& payload,
+                                           const ThroughputPlan& plan);
 
 }  // namespace wardenv::bench

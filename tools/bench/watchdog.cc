@@ -44,9 +44,24 @@ Cell make_cell(const Site& site, const OvershootPlan& plan) {
 Command hog_command(const Cell& cell, const std::string& pages, const OvershootPlan& plan) {
   const std::string cores = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
   Command command;
-  command.argv = {cell.wardenv(), "run", "--json", "--no-venv", "--workspace", cell.folder + "/work", "--memory",
-                  std::to_string(kLimit), "--cpu", cores, "--timeout", "10s", "--", cell.hog(),
-                  pages, "4", std::to_string(kStop), cell.progress()};
+  command.argv = {cell.wardenv(),
+                  "run",
+                  "--json",
+                  "--no-venv",
+                  "--workspace",
+                  cell.folder + "/work",
+                  "--memory",
+                  std::to_string(kLimit),
+                  "--cpu",
+                  cores,
+                  "--timeout",
+                  "10s",
+                  "--",
+                  cell.hog(),
+                  pages,
+                  "4",
+                  std::to_string(kStop),
+                  cell.progress()};
   command.stdout_path = cell.report();
   command.run_as = ::geteuid() == 0 ? plan.user : 0;
   return command;

@@ -14,12 +14,12 @@ namespace wardenv::bench {
 
 // The worst of several runs.
 struct Overshoot {
-  std::string pages{};                       // small, huge
+  std::string pages{};  // small, huge
   int runs = 0;
   std::uint64_t limit_bytes = 0;
-  std::uint64_t peak_bytes = 0;              // usage.peak_memory_bytes of the report
-  std::uint64_t touched_bytes = 0;           // what the program itself counted
-  std::string held_by{};                     // enforced.memory of the report
+  std::uint64_t peak_bytes = 0;     // usage.peak_memory_bytes of the report
+  std::uint64_t touched_bytes = 0;  // what the program itself counted
+  std::string held_by{};            // enforced.memory of the report
   std::string error{};
   [[nodiscard]] double percent_over() const {
     const auto highest = static_cast<double>(peak_bytes > touched_bytes ? peak_bytes : touched_bytes);
@@ -28,9 +28,9 @@ struct Overshoot {
 };
 
 struct OvershootPlan {
-  std::string wardenv{};                     // the program; wardenv-launcher is beside it
+  std::string wardenv{};  // the program; wardenv-launcher is beside it
   std::string hog{};
-  uid_t user = 65533;                        // whom root becomes; an ordinary user stays who they are
+  uid_t user = 65533;  // whom root becomes; an ordinary user stays who they are
   int runs = 5;
 };
 
