@@ -12,7 +12,7 @@ RULES = {
     "sandbox/seccomp": (("sandbox/base",), ("seccomp.h",)),
     "sandbox": (("sandbox/base", "sandbox/seccomp"), ("boost/process", "boost/asio", "nlohmann/")),
     "policy": (("sandbox/base",), ("nlohmann/", "yaml-cpp/", "re2/", "SQLiteCpp/", "hiredis/")),
-    "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/")),
+    "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/")),
     "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/")),
 }
 # A library that only these files of a folder may use.
