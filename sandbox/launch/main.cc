@@ -132,6 +132,14 @@ void prepare(Context& context, const int* fds, int count, const Run& run) {
   context.host_id = pick_host_id(context.plan.header(), run);
 }
 
+// Closing is not enough to leave the epoll set: a sandbox that is just being made still holds copies of all our descriptors, and an
+// event of the old description would be taken for one of the run that has the place next (epoll(7)).
+void forget(int fd) {
+  if (fd < 0) return;
+  epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr);
+  close(fd);
+}
+
 // Kills what was begun. Where the new process had failed by itself before, and we only noticed its absence, its word counts.
 void abandon(const Context& context, wire::Event& failure) {
   if (context.pid > 0) {
@@ -143,9 +151,9 @@ void abandon(const Context& context, wire::Event& failure) {
       failure.step = frame.step;
       failure.sys_errno = frame.value;
     }
-    close(context.status);
+    forget(context.status);
   }
-  close_and(context.pidfd, 0);
+  forget(context.pidfd);
 }
 
 int adopt(Run& run, const Context& context, int control) {
@@ -191,7 +199,7 @@ void start(const int* fds, int count, size_t size) {
   abandon(context, failure);
   if (run != nullptr) run->used = false;
   send_event(control, failure);
-  close(control);
+  forget(control);
 }
 
 // One datagram with descriptors. False at end-of-file: the engine is gone.
@@ -305,8 +313,10 @@ void finish(Run& run) {
   syscall(SYS_wait4, run.pid, nullptr, __WALL, &usage);
   report_denied(run);
   send_event(run.control, end_event(run, usage));
-  int fds[] = {run.control, run.status, run.pidfd, run.listener, run.proc, run.root};
-  close_all(fds, sizeof fds / sizeof *fds);
+  const int watched[] = {run.control, run.status, run.pidfd, run.listener};
+  for (int fd : watched) forget(fd);
+  close_and(run.proc, 0);
+  close_and(run.root, 0);
   run.used = false;
 }
 
