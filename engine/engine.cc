@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
-#include <mutex>
+#include <system_error>
 
+#include "engine/backstage.h"
 #include "engine/capture.h"
 #include "engine/run_loop.h"
 #include "engine/spec_builder.h"
@@ -50,7 +52,7 @@ Result<Pipe> make_pipe() {
 }
 
 struct Launched {
-  RunChannels channels;
+  RunChannels channels;   // channels.control is what Slot calls control
   sandbox::CgroupLeaf leaf;
 };
 
@@ -183,14 +185,33 @@ std::string_view to_string(Outcome outcome) {
 struct Engine::Impl {
   sandbox::HostFacts facts;
   sandbox::LauncherClient launcher;
+  std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
+  std::atomic<std::size_t> under_way = 0;
+
+  Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
+
+  Result<Slot> take_slot(const sandbox::LaunchPlan& plan) {
+    if (backstage) {
+      if (auto slot = backstage->take(plan)) return std::move(*slot);
+    }
+    Slot slot;
+    if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
+    auto leaf = sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
+    if (!leaf) return tl::unexpected(leaf.error());
+    slot.leaf = std::move(*leaf);
+    return slot;
+  }
+
+  // On the prepared sandbox of the slot, where it has one.
+  Status submit(Slot& slot, const std::vector<std::uint8_t>& plan, const sandbox::LaunchFds& fds) const {
+    if (slot.control.valid()) return launcher.submit_to(slot.control, plan, fds);
+    auto control = launcher.submit(plan, fds);
+    if (!control) return tl::unexpected(control.error());
+    slot.control = std::move(*control);
+    return {};
+  }
 
   Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request) {
-    Launched launched;
-    if (plan.cgroup.kind != sandbox::CgroupKind::kNone) {
-      auto leaf = sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
-      if (!leaf) return tl::unexpected(leaf.error());
-      launched.leaf = std::move(*leaf);
-    }
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
     auto out = make_pipe();
@@ -202,10 +223,17 @@ struct Engine::Impl {
       if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
     }
     const int in = null.valid() ? null.get() : STDIN_FILENO;
-    auto control = launcher.submit(*bytes, {in, out->write.get(), err->write.get(), launched.leaf.join_fds()});
-    if (!control) return tl::unexpected(control.error());
-    launched.channels = {std::move(*control), std::move(out->read), std::move(err->read)};
-    return launched;
+    auto slot = take_slot(plan);
+    if (!slot) return tl::unexpected(slot.error());
+    WARDENV_TRY(submit(*slot, *bytes, {in, out->write.get(), err->write.get(), slot->leaf.join_fds()}));
+    if (backstage) backstage->want(plan, ++under_way);
+    return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read)}, std::move(slot->leaf)};
+  }
+
+  void end(Launched launched) {
+    if (backstage) --under_way;
+    Slot slot{std::move(launched.channels.control), std::move(launched.leaf)};
+    return backstage ? backstage->dispose(std::move(slot)) : put_away(std::move(slot));
   }
 };
 
@@ -214,16 +242,29 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-Result<Engine> Engine::create() {
+namespace {
+
+Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
+  if (options.launcher) return sandbox::LauncherClient::adopt(UniqueFd(options.launcher->socket), options.launcher->pid);
   auto program = sandbox::find_launcher();
   if (!program) return tl::unexpected(program.error());
+  return sandbox::LauncherClient::start(*program);
+}
+
+}  // namespace
+
+Result<Engine> Engine::create(const EngineOptions& options) try {
   auto facts = sandbox::probe_host();
   if (!facts) return tl::unexpected(facts.error());
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));
-  auto launcher = sandbox::LauncherClient::start(*program);
+  auto launcher = get_launcher(options);
   if (!launcher) return tl::unexpected(launcher.error());
   sandbox::sweep_cgroups(facts->cgroup);
-  return Engine(std::make_unique<Impl>(Impl{std::move(*facts), std::move(*launcher)}));
+  auto impl = std::make_unique<Impl>(std::move(*facts), std::move(*launcher));
+  if (options.ahead == Ahead::kYes) impl->backstage = std::make_unique<Backstage>(impl->facts, impl->launcher);
+  return Engine(std::move(impl));
+} catch (const std::system_error& error) {
+  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what());
 }
 
 RunReport Engine::run(const RunRequest& request, const RunIo& io) {
@@ -243,6 +284,8 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   report.err = err.take();
   report.violations = describe_violations(end.denied);
   report.enforced = plan->enforced;
+  report.prepared_steps = end.last.prepared_steps;
+  impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died) explain_exec_failure(report, request, end.last);
   return report;

@@ -66,6 +66,7 @@ struct RunReport {
   sandbox::Usage usage;
   std::vector<Violation> violations{};
   sandbox::Enforced enforced;
+  std::uint32_t prepared_steps = 0;  // how many steps of the plan had been applied before the call
   std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
   int exit_status = 125;            // what `wardenv run` exits with
 };
@@ -79,10 +80,27 @@ struct RunIo {
   int cancel_fd = -1;   // not owned; when it becomes readable the run is cancelled and everything in it killed
 };
 
+// How an engine works beside its runs.
+enum class Ahead {
+  kYes,  // the next sandbox is begun while one runs, for a program that makes many runs
+  kNo,   // nothing is done ahead, no thread is started: for a single run
+};
+
+// A launcher that this process has forked already: our end of its socket (owned by the engine from now on) and its process id.
+struct ForkedLauncher {
+  int socket = -1;
+  int pid = -1;
+};
+
+struct EngineOptions {
+  Ahead ahead = Ahead::kYes;
+  std::optional<ForkedLauncher> launcher;   // none: it is found and started
+};
+
 class Engine {
  public:
   // Starts the launcher. REQUIRES: called from a thread that outlives the engine.
-  static Result<Engine> create();
+  static Result<Engine> create(const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
   ~Engine();  // everything that still runs is killed

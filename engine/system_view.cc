@@ -25,7 +25,7 @@ void add(SystemView& view, const std::string& path) {
   if (::lstat(path.c_str(), &status) < 0) return;
   if (!S_ISLNK(status.st_mode)) {
     const bool readable = (status.st_mode & (S_ISDIR(status.st_mode) ? 0005 : 0004)) != 0;
-    if (readable) view.mounts.push_back({.source = path, .target = path, .optional = true});
+    if (readable) view.mounts.push_back({.source = path, .target = path, .optional = true, .stable = true});
     return;
   }
   char target[PATH_MAX];
@@ -37,7 +37,7 @@ void add(SystemView& view, const std::string& path) {
 
 SystemView system_view(const std::string& hostname, const std::string& home) {
   SystemView view;
-  view.mounts.push_back({.source = "/usr", .target = "/usr"});
+  view.mounts.push_back({.source = "/usr", .target = "/usr", .stable = true});
   for (const char* path : kTopFolders) add(view, path);
   for (const char* path : kEtc) add(view, path);
   view.files = {{"/etc/passwd", "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nwardenv:x:1000:1000:wardenv:" + home +

@@ -9,7 +9,7 @@ echo "== 1. what the build needs"
 tests/install.sh build
 echo "== 2. build (release)"
 cmake --preset release -DWARDENV_BENCH=OFF >/dev/null
-cmake --build --preset release -j "$(nproc)" --target wardenv wardenv_launcher
+cmake --build --preset release -j "$(nproc)" --target wardenv-cli wardenv_launcher
 wardenv=$PWD/build-release/bin/wardenv
 "$wardenv" version
 

@@ -31,6 +31,9 @@ class CgroupLeaf {
   // What the launcher needs, in the order of the plan's slots: v1: the `tasks` files; v2: the folder. Not owned by the caller.
   [[nodiscard]] std::vector<int> join_fds() const;
 
+  // Once every process of the group is gone. The destructor does it too, but may have to wait for the last one.
+  void remove();
+
   // Readable once the kernel has run out of memory for this group; -1 where there is no such descriptor.
   [[nodiscard]] int oom_fd() const { return oom_event_.get(); }
 
@@ -47,7 +50,6 @@ class CgroupLeaf {
   Status limit_v1(const CgroupPlan& plan);
   Status limit_v2(const CgroupPlan& plan);
   Status watch_oom_v1();
-  void remove();
 
   CgroupKind kind_ = CgroupKind::kNone;
   std::vector<Folder> folders_;  // v1: memory, pids, cpu; v2: one

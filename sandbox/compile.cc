@@ -55,17 +55,23 @@ class Compiler {
     WARDENV_TRY(check());
     WARDENV_TRY(choose_holders());
     copy_command();
-    if (facts_.is_root()) open_trees();
     clone();
-    limits_from_cgroup();
     network();
-    if (!facts_.is_root()) open_trees();
     identity();
+    limits_from_cgroup();
+    sort_mounts();
+    open_trees(early_);
+    open_devices();
     new_root();
-    attach_mounts();
+    attach_mounts(early_);
+    devices();
     proc();
-    step({.op = Op::kPivot});
     masks();
+    plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
+    open_trees(late_);
+    attach_mounts(late_);
+    protect();
+    step({.op = Op::kPivot});
     resource_limits();
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});
@@ -161,15 +167,40 @@ class Compiler {
     return facts_.cgroup.kind == CgroupKind::kV1 ? 3 : 1;
   }
 
-  void open_trees() {
-    int slot = cgroup_slots();
-    for (const Mount& mount : spec_.mounts) {
-      const std::uint64_t attributes = kNoSuid | kNoDev | (mount.writable == Writable::kYes ? 0 : kReadOnly);
+  // Parents before children, so that nothing is covered by what comes later. A part of the host's system that lies below a folder
+  // of the run has to wait for it.
+  void sort_mounts() {
+    std::vector<std::size_t> order(spec_.mounts.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return spec_.mounts[a].target < spec_.mounts[b].target; });
+    for (std::size_t index : order) {
+      const Mount& mount = spec_.mounts[index];
+      const bool below = std::any_of(spec_.mounts.begin(), spec_.mounts.end(),
+                                     [&](const Mount& other) { return !other.stable && is_beneath(mount.target, other.target); });
+      (mount.stable && !below ? early_ : late_).push_back(index);
+    }
+  }
+
+  [[nodiscard]] int slot_of(std::size_t mount) const { return cgroup_slots() + static_cast<int>(mount); }
+
+  void open_tree(const std::string& source, int slot, std::uint16_t flags, std::uint64_t attributes) {
+    if (facts_.is_root()) flags |= wire::kFlagByLauncher;
+    step({.op = Op::kOpenTree, .flags = flags, .slot = slot, .text = source, .b = attributes});
+  }
+
+  void open_trees(const std::vector<std::size_t>& mounts) {
+    for (std::size_t index : mounts) {
+      const Mount& mount = spec_.mounts[index];
       std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
       if (mount.owner_mapped && facts_.is_root()) flags |= wire::kFlagOwnerMapped;
-      step({.op = Op::kOpenTree, .flags = flags, .slot = slot++, .text = mount.source, .b = attributes});
+      open_tree(mount.source, slot_of(index), flags, kNoSuid | kNoDev | (mount.writable == Writable::kYes ? 0 : kReadOnly));
     }
-    for (const char* device : kDevices) step({.op = Op::kOpenTree, .slot = slot++, .text = device});
+  }
+
+  void open_devices() {
+    std::size_t index = spec_.mounts.size();
+    for (const char* device : kDevices) open_tree(device, slot_of(index++), 0, 0);
   }
 
   void clone() {
@@ -258,24 +289,13 @@ class Compiler {
     return links;
   }
 
-  // Parents before children, so that nothing is covered by what comes later.
-  void attach_mounts() {
-    std::vector<std::size_t> order(spec_.mounts.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return spec_.mounts[a].target < spec_.mounts[b].target; });
-    const int first = cgroup_slots();
-    for (std::size_t index : order) {
+  void attach_mounts(const std::vector<std::size_t>& mounts) {
+    for (std::size_t index : mounts) {
       const Mount& mount = spec_.mounts[index];
       std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
       if (in_own_root(mount)) flags |= wire::kFlagOwnRoot;
-      step({.op = Op::kAttach,
-            .flags = flags,
-            .slot = first + static_cast<int>(index),
-            .text = mount.target});
+      step({.op = Op::kAttach, .flags = flags, .slot = slot_of(index), .text = mount.target});
     }
-    protect();
-    devices(first + static_cast<int>(spec_.mounts.size()));
   }
 
   // Neither inside another mount nor where the command writes: the folders on the way are ours.
@@ -313,8 +333,11 @@ class Compiler {
     return folders;
   }
 
-  void devices(int slot) {
-    for (const char* device : kDevices) step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot++, .text = device});
+  void devices() {
+    std::size_t index = spec_.mounts.size();
+    for (const char* device : kDevices) {
+      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of(index++), .text = device});
+    }
     step({.op = Op::kPts, .text = "/dev/pts"});
     step({.op = Op::kSymlink, .text = "/dev/ptmx", .text2 = "pts/ptmx"});
     step({.op = Op::kSymlink, .text = "/dev/fd", .text2 = "/proc/self/fd"});
@@ -410,6 +433,8 @@ class Compiler {
   Holders holders_;
   LaunchPlan plan_;
   std::vector<std::string> folders_;
+  std::vector<std::size_t> early_;   // indices of mounts that are attached ahead of the run, and of those that are not
+  std::vector<std::size_t> late_;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "sandbox/base/ids.h"
 #include "sandbox/base/kernel.h"
 #include "sandbox/base/unique_fd.h"
 
@@ -21,8 +22,6 @@ namespace wardenv::sandbox {
 namespace {
 
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
-constexpr std::uint32_t kDefaultFirstId = 0x70000000;  // far above what distributions give to people, services and containers
-constexpr std::uint32_t kDefaultIdCount = 1 << 16;
 
 std::string read_file(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -20,11 +21,13 @@ struct LauncherClient::Impl {
   UniqueFd socket;
   boost::asio::io_context context;
   std::unique_ptr<process::process> child;
+  int forked = -1;   // process id, where it was adopted
 
   ~Impl() {
     socket.reset();  // end-of-file: the launcher kills what it runs
     boost::system::error_code ignored;
     if (child) child->wait(ignored);
+    if (forked > 0) ::waitpid(forked, nullptr, 0);
   }
 };
 
@@ -33,7 +36,7 @@ LauncherClient::LauncherClient(LauncherClient&&) noexcept = default;
 LauncherClient& LauncherClient::operator=(LauncherClient&&) noexcept = default;
 LauncherClient::~LauncherClient() = default;
 
-int LauncherClient::pid() const { return static_cast<int>(impl_->child->id()); }
+int LauncherClient::pid() const { return impl_->child ? static_cast<int>(impl_->child->id()) : impl_->forked; }
 
 Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   int ends[2];
@@ -48,14 +51,17 @@ Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
 }
 
-Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
-  UniqueFd ours(ends[0]);
-  const UniqueFd theirs(ends[1]);
-  std::vector<int> sent{theirs.get(), fds.in, fds.out, fds.err};
-  sent.insert(sent.end(), fds.slots.begin(), fds.slots.end());
-  std::vector<char> control(CMSG_SPACE(sent.size() * sizeof(int)));
+LauncherClient LauncherClient::adopt(UniqueFd socket, int pid) {
+  auto impl = std::make_unique<Impl>();
+  impl->socket = std::move(socket);
+  impl->forked = pid;
+  return LauncherClient(std::move(impl));
+}
+
+namespace {
+
+Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::vector<int>& fds) {
+  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
   iovec data{const_cast<std::uint8_t*>(plan.data()), plan.size()};
   msghdr message{};
   message.msg_iov = &data;
@@ -65,13 +71,44 @@ Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, c
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sent.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(header), sent.data(), sent.size() * sizeof(int));
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   ssize_t done = 0;
-  do done = ::sendmsg(impl_->socket.get(), &message, MSG_NOSIGNAL);
+  do done = ::sendmsg(socket, &message, MSG_NOSIGNAL);
   while (done < 0 && errno == EINTR);
   if (done < 0) return fail_errno(ErrorCode::kLauncher, "the launcher is gone");
+  return {};
+}
+
+// A new control socket; its other end goes along as the first descriptor.
+Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& plan, std::vector<int> fds) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  fds.insert(fds.begin(), theirs.get());
+  WARDENV_TRY(send_plan(socket, plan, fds));
   return ours;
+}
+
+std::vector<int> in_order(const LaunchFds& fds) {
+  std::vector<int> order{fds.in, fds.out, fds.err};
+  order.insert(order.end(), fds.slots.begin(), fds.slots.end());
+  return order;
+}
+
+}  // namespace
+
+Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
+  return send_with_control(impl_->socket.get(), plan, in_order(fds));
+}
+
+Result<UniqueFd> LauncherClient::prepare(const std::vector<std::uint8_t>& early_plan, const std::vector<int>& slots) const {
+  return send_with_control(impl_->socket.get(), early_plan, slots);
+}
+
+Status LauncherClient::submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
+  return send_plan(control.get(), plan, in_order(fds));
 }
 
 Result<std::string> find_launcher() {

@@ -28,6 +28,15 @@ class LauncherClient {
   LauncherClient& operator=(LauncherClient&&) noexcept;
   ~LauncherClient();  // the launcher kills what it runs, and ends
 
+  // Takes over a launcher that this process has forked before: our end of its socket, and its process id.
+  static LauncherClient adopt(UniqueFd socket, int pid);
+
+  // Applies the first steps of a plan ahead (encode_early); `slots` are those of the plan's control group. The answer is for `submit_to`.
+  Result<UniqueFd> prepare(const std::vector<std::uint8_t>& early_plan, const std::vector<int>& slots) const;
+
+  // Starts what was prepared, with the whole plan; events arrive on `control`, as after submit().
+  Status submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const;
+
   // Sends one plan; thread-safe. Answers our end of the run's control socket, on which wire::Event records arrive;
   // one byte written to it, or closing it, cancels the run. Error kLauncher where the launcher is gone.
   Result<UniqueFd> submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const;

@@ -40,6 +40,7 @@ struct CgroupPlan {
 
 struct LaunchPlan {
   std::vector<PlanStep> steps{};
+  std::uint32_t early_steps = 0;       // the first so many do not depend on the single run: they may be applied ahead of it
   std::vector<std::string> argv{};
   std::vector<std::string> env{};
   std::vector<std::string> search{};   // folders of PATH
@@ -63,6 +64,9 @@ Result<LaunchPlan> compile(const SandboxSpec& spec, const HostFacts& facts);
 
 // The bytes of sandbox/plan_wire.h. Error kBadInput where they would not fit a datagram.
 Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan);
+
+// The first plan.early_steps steps as a plan of kind kPrepare.
+Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan);
 
 // The inverse of encode for everything that goes to the launcher (cgroup and enforced stay behind).
 Result<LaunchPlan> decode(const std::vector<std::uint8_t>& bytes);

@@ -91,6 +91,16 @@ PlanStep read_step(const Reader& reader, const wire::Step& step) {
 
 }  // namespace
 
+Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) {
+  LaunchPlan early;
+  early.steps.assign(plan.steps.begin(), plan.steps.begin() + plan.early_steps);
+  early.uid_first = plan.uid_first;
+  early.uid_count = plan.uid_count;
+  auto bytes = encode(early);
+  if (bytes) reinterpret_cast<wire::PlanHeader*>(bytes->data())->kind = wire::Kind::kPrepare;
+  return bytes;
+}
+
 Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   Writer writer;
   wire::PlanHeader header{};

@@ -13,7 +13,9 @@ std::string to_json(const LaunchPlan& plan) {
   for (const PlanStep& step : plan.steps) {
     const std::string text = to_text(step);
     const auto space = text.find(' ');
-    json item{{"n", ++number}, {"do", text.substr(0, space)}};
+    const bool early = number < plan.early_steps;
+    const bool launcher = step.op == wire::Op::kClone || step.op == wire::Op::kMapIdsByParent || (step.flags & wire::kFlagByLauncher) != 0;
+    json item{{"n", ++number}, {"where", launcher ? "launcher" : "sandbox"}, {"may_be_ahead", early}, {"do", text.substr(0, space)}};
     if (space != std::string::npos) item["with"] = text.substr(space + 1);
     steps.push_back(std::move(item));
   }

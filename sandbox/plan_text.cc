@@ -166,6 +166,7 @@ std::string to_text(const LaunchPlan& plan) {
   text += "wall-time-ms " + std::to_string(plan.wall_time_ms) + "\n";
   std::size_t number = 0;
   for (const PlanStep& step : plan.steps) {
+    if (number == plan.early_steps && number > 0) text += "what follows belongs to the single run; all before may be done ahead of it\n";
     char prefix[24];
     std::snprintf(prefix, sizeof prefix, "%3zu ", ++number);
     text += prefix + to_text(step) + "\n";

@@ -3,7 +3,12 @@
 //
 // One datagram on the launcher's socket starts a run: the bytes of a plan (PlanHeader first, everything else by offset
 // from its start) with file descriptors [control, stdin, stdout, stderr, slot 0, slot 1, …] beside them. The launcher
-// answers with Event records on the control socket. Closing the control socket cancels the run.
+// answers with Event records on the control socket. Closing the control socket cancels the run. The launcher closes its end
+// once every process of the run is gone, init included.
+//
+// A datagram of kind kPrepare holds only the first steps of a plan, with [control, slot 0, …]: they are applied ahead, and the
+// sandbox waits. A whole plan sent on that control socket, with [stdin, stdout, stderr, slot 0, …], starts it, if it begins with
+// the very same steps; otherwise that run is made from nothing.
 // Both programs come from one build, so the layout has no compatibility rules but the version.
 #pragma once
 
@@ -18,8 +23,8 @@ inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name
 inline constexpr int kFixedFds = 4;        // control, stdin, stdout, stderr
 
-// What one step does. Steps before kClone run in the launcher, those after it in the sandbox's first process
-// (kMapIdsByParent: in the launcher, on the first process). `t`, `u`: texts; `a`, `b`: numbers; `s`: slot.
+// What one step does. kClone, kMapIdsByParent and steps with kFlagByLauncher run in the launcher, all others in the sandbox's
+// first process. `t`, `u`: texts; `a`, `b`: numbers; `s`: slot.
 enum class Op : uint16_t {
   kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*)
   kClone,             // clone3(2) with namespaces a; born in the cgroup v2 folder of slot s, if s >= 0
@@ -59,6 +64,7 @@ enum StepFlag : uint16_t {
   kFlagOwnerMapped = 2,   // kOpenTree as root: idmapped so that the owner of t is the sandbox's user
   kFlagDropGroups = 4,    // kBecomeUser: setgroups(2) is allowed and empties the list
   kFlagOwnRoot = 16,      // kAttach: nothing on the way to t is anybody's but ours
+  kFlagByLauncher = 32,   // kOpenTree as root: done by the launcher, before the clone or before a prepared sandbox goes on
   kFlagWritable = 8,      // kOpenTree, kRebind: not read-only (for the text only: attributes say it)
 };
 
@@ -74,6 +80,8 @@ struct Step {
 };
 
 enum class Fault : uint32_t { kNone, kFail, kHang };  // for tests: can only make a run fail or stand still
+
+enum class Kind : uint32_t { kRun, kPrepare };
 
 struct PlanHeader {
   uint32_t magic;
@@ -99,7 +107,7 @@ struct PlanHeader {
   uint32_t fault_step;    // 1-based
   Fault fault;
   int32_t fault_errno;
-  uint32_t pad;
+  Kind kind;
 };
 
 enum class EventKind : uint32_t {
@@ -127,7 +135,7 @@ struct Event {
   uint64_t max_rss_bytes;   // of the largest process
   uint64_t peak_memory_bytes;  // watchdog: highest sum seen
   uint32_t peak_processes;     // watchdog: highest count seen
-  uint32_t pad;
+  uint32_t prepared_steps;     // how many steps had been applied ahead
 };
 
 // Frames from the sandbox's init to the launcher.
@@ -136,7 +144,17 @@ struct Frame {
   FrameKind kind;
   uint32_t step;
   int32_t value;   // errno or wait status
-  uint32_t extra;  // kExecFailed: 1 where a file was found
+  uint32_t extra;  // kExecFailed: 1 where a file was found; kExited: 1 where no other process is left in the sandbox
+  uint64_t cpu_user_us;    // kExited: of all processes
+  uint64_t cpu_system_us;
+  uint64_t max_rss_bytes;
+};
+
+// From the launcher to a prepared sandbox: this, then the bytes of the plan, with `count` descriptors; place 0 to 2: standard
+// streams, 3 and up: slots.
+struct Rest {
+  int32_t count;
+  int32_t place[kMaxSlots + 3];
 };
 
 }  // namespace wardenv::wire

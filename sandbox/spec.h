@@ -19,6 +19,7 @@ struct Mount {
   std::string target{};             // absolute path inside
   Writable writable = Writable::kNo;
   bool optional = false;          // a source that does not exist is skipped (no other error is)
+  bool stable = false;            // part of the host's system, the same for every run: may be attached ahead of the run
   bool owner_mapped = false;      // as root: the owner of `source` is seen as the sandbox's user (idmapped mount)
   bool operator==(const Mount&) const = default;
 };

@@ -112,6 +112,9 @@ int close_descriptors_step(Context&, const wire::Step&);
 // A user namespace whose map turns owner (uid, gid) of files into `host_id`, for idmapped mounts. Kept; not owned by the caller.
 int idmap_namespace(uint32_t uid, uint32_t gid, uint32_t host_id);
 
+// In a prepared sandbox: waits for the rest of the plan, which takes the place of the early one, and for its descriptors.
+void await_rest(Context& context);
+
 // Sends one frame with up to three descriptors (those that are -1 are left out) to the launcher.
 void send_frame(int socket, const wire::Frame& frame, const int* fds = nullptr, int fd_count = 0);
 

@@ -2,6 +2,7 @@
 // The sandbox's init (PID 1): starts the command, reaps orphans, relays how the command ended.
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -73,12 +74,31 @@ pid_t start_command(const Plan& plan, ExecResult& result) {
   return pid;
 }
 
+uint64_t microseconds(const timeval& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec);
+}
+
+// Where no other process is left, the run is over here and now: what remains is to take the empty sandbox apart, for which nobody
+// needs to wait. All others are our children, by birth or as orphans (pid_namespaces(7)).
+void tell_end(int status) {
+  int ignored = 0;
+  pid_t other = 0;
+  do other = waitpid(-1, &ignored, WNOHANG | __WALL);
+  while (other > 0);
+  const bool alone = other < 0 && errno == ECHILD;
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  wire::Frame frame{wire::FrameKind::kExited, 0, status, alone ? 1U : 0U, microseconds(usage.ru_utime), microseconds(usage.ru_stime),
+                    static_cast<uint64_t>(usage.ru_maxrss) * 1024};
+  send_frame(kStatusFd, frame);
+}
+
 [[noreturn]] void reap_until_end(pid_t command) {
   for (;;) {
     int status = 0;
     pid_t pid = waitpid(-1, &status, __WALL);
     if (pid != command && !(pid < 0 && errno != EINTR)) continue;
-    if (pid == command) send_frame(kStatusFd, {wire::FrameKind::kExited, 0, status, 0});
+    if (pid == command) tell_end(status);
     _exit(0);
   }
 }
@@ -101,6 +121,46 @@ void send_frame(int socket, const wire::Frame& frame, const int* fds, int fd_cou
     memcpy(CMSG_DATA(header), fds, static_cast<size_t>(fd_count) * sizeof(int));
   }
   if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) _exit(1);  // nobody is left to tell
+}
+
+// Nothing of the launcher's is kept while a sandbox waits: not its socket to the engine, not what belongs to other runs.
+int keep_only(const int* fds, int count) {
+  int lowest = 0;
+  for (;;) {
+    int next = -1;
+    for (int i = 0; i < count; ++i) {
+      if (fds[i] >= lowest && (next < 0 || fds[i] < next)) next = fds[i];
+    }
+    const unsigned last = next < 0 ? ~0U : static_cast<unsigned>(next) - 1;
+    if (next != lowest && syscall(kernel::kSysCloseRange, lowest, last, 0) < 0) return errno;
+    if (next < 0) return 0;
+    lowest = next + 1;
+  }
+}
+
+void await_rest(Context& context) {
+  static uint8_t plan[wire::kMaxPlanBytes + 1];
+  wire::Rest rest{};
+  iovec data[] = {{&rest, sizeof rest}, {plan, sizeof plan}};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof rest.place)];
+  msghdr message{};
+  message.msg_iov = data;
+  message.msg_iovlen = 2;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  int kept[] = {context.status, context.root, context.proc};
+  if (keep_only(kept, 3) != 0) _exit(1);
+  ssize_t got = 0;
+  do got = recvmsg(context.status, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (got <= static_cast<ssize_t>(sizeof rest) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || header == nullptr) _exit(1);
+  int fds[wire::kMaxSlots + 3];
+  memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+  for (int i = 0; i < rest.count; ++i) {
+    (rest.place[i] < 3 ? context.stdio[rest.place[i]] : context.slots[rest.place[i] - 3]) = fds[i];
+  }
+  context.plan.bytes = plan;
 }
 
 // First all out of the way, then down to their places: no move can land on a descriptor that is still needed.
@@ -130,24 +190,24 @@ void become_init(Context& context, uint32_t step_number) {
     fds[count++] = context.root;
   }
   if (count > 0) {
-    send_frame(kStatusFd, {wire::FrameKind::kListener, step_number, 0, context.listener >= 0 ? 1U : 0U}, fds, count);
+    send_frame(kStatusFd, {wire::FrameKind::kListener, step_number, 0, context.listener >= 0 ? 1U : 0U, 0, 0, 0}, fds, count);
   }
   if (context.listener >= 0) close(context.listener);
   close(kProcFd);
   close(kRootFd);
   if (chdir(context.plan.text(header.cwd)) < 0) {
-    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0});
+    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0, 0, 0, 0});
     _exit(1);
   }
   ExecResult result;
   pid_t command = start_command(context.plan, result);
   syscall(kernel::kSysCloseRange, 0, 2, 0);
   if (command < 0) {
-    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, result.error, 0});
+    send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, result.error, 0, 0, 0, 0});
     _exit(1);
   }
   if (result.failed) {
-    send_frame(kStatusFd, {wire::FrameKind::kExecFailed, step_number, result.error, result.found ? 1U : 0U});
+    send_frame(kStatusFd, {wire::FrameKind::kExecFailed, step_number, result.error, result.found ? 1U : 0U, 0, 0, 0});
     _exit(1);
   }
   reap_until_end(command);

@@ -224,9 +224,10 @@ int pts_step(Context& context, const wire::Step& step) {
   return error;
 }
 
-// After pivot_root(2), where every path is ours or the kernel's. The cover is a read-only mount, and so is each copy of it.
+// Relative to the new root, where so far every path is ours or the kernel's. The cover is a read-only mount, and so is each copy of it.
 int mask_step(Context& context, const wire::Step& step) {
-  return error_of(mount(context.plan.text(step.text2), context.plan.text(step.text), nullptr, MS_BIND, nullptr));
+  if (fchdir(context.root) < 0) return errno;
+  return error_of(mount(relative(context.plan.text(step.text2)), relative(context.plan.text(step.text)), nullptr, MS_BIND, nullptr));
 }
 
 int pivot_step(Context& context, const wire::Step&) {

@@ -9,11 +9,11 @@ namespace wardenv::launch {
 namespace {
 
 // Room for later kernels whose structures have grown (SECCOMP_GET_NOTIF_SIZES).
-union Request {
+union Question {
   seccomp_notif value;
   uint8_t room[512];
 };
-union Response {
+union Answer {
   seccomp_notif_resp value;
   uint8_t room[512];
 };
@@ -32,11 +32,11 @@ void count(Run& run, const seccomp_data& data) {
 }  // namespace
 
 void answer_notification(Run& run) {
-  Request request;
+  Question request;
   memset(&request, 0, sizeof request);
   if (syscall(SYS_ioctl, run.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;  // the caller died meanwhile
   count(run, request.value.data);
-  Response response;
+  Answer response;
   memset(&response, 0, sizeof response);
   response.value.id = request.value.id;
   response.value.error = request.value.data.nr > static_cast<int>(run.last_syscall) ? -ENOSYS : -EPERM;

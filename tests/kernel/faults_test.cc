@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/kernel/support.h"
@@ -18,27 +19,23 @@ using namespace wardenv::testing;
 
 namespace {
 
-// Number of the step that makes the namespaces; the step after it is the launcher's last.
-std::uint32_t clone_step(Engine& engine, const RunRequest& request) {
-  const std::string text = *engine.plan_text(request);
-  return static_cast<std::uint32_t>(std::stoul(text.substr(text.rfind('\n', text.find(" clone ")) + 1)));
+// True where the launcher itself does the step: there an injected pause() keeps it from seeing anything else.
+bool is_launchers(Engine& engine, const RunRequest& request, std::uint32_t step) {
+  const nlohmann::json plan = nlohmann::json::parse(*engine.plan_json(request));
+  return plan["steps"][step - 1]["where"] == "launcher";
 }
 
 std::uint32_t step_count(Engine& engine, const RunRequest& request) {
-  auto text = engine.plan_text(request);
-  REQUIRE(text);
-  std::uint32_t steps = 0;
-  for (std::size_t at = 0; (at = text->find('\n', at)) != std::string::npos; ++at) {
-    steps += at + 3 < text->size() && ((*text)[at + 3] >= '0' && (*text)[at + 3] <= '9') && (*text)[at + 4] == ' ' ? 1 : 0;
-  }
-  return steps;
+  return static_cast<std::uint32_t>(nlohmann::json::parse(*engine.plan_json(request))["steps"].size());
 }
+
+Result<Engine> plain_engine() { return Engine::create({.ahead = Ahead::kNo, .launcher = {}}); }
 
 }  // namespace
 
 TEST_CASE("control: the command of these tests runs") {
   ScratchFolder workspace;
-  auto engine = Engine::create();
+  auto engine = plain_engine();
   REQUIRE(engine);
   const RunReport report = engine->run(request(workspace, {"/usr/bin/touch", "ran"}));
   INFO((report.error ? report.error->message : std::string()) << report.err.text);
@@ -49,7 +46,7 @@ TEST_CASE("control: the command of these tests runs") {
 
 TEST_CASE("a step that fails refuses the run and is named") {
   ScratchFolder workspace;
-  auto engine = Engine::create();
+  auto engine = plain_engine();
   REQUIRE(engine);
   RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
   const std::uint32_t steps = step_count(*engine, run);
@@ -72,12 +69,12 @@ TEST_CASE("the death of the engine at any step leaves nothing") {
   ScratchFolder workspace;
   const RunRequest plain = request(workspace, {"/usr/bin/touch", "ran"});
   std::uint32_t steps = 0;
-  std::uint32_t clone = 0;
+  std::vector<bool> launchers;
   {
-    auto engine = Engine::create();
+    auto engine = plain_engine();
     REQUIRE(engine);
     steps = step_count(*engine, plain);
-    clone = clone_step(*engine, plain);
+    for (std::uint32_t step = 1; step <= steps; ++step) launchers.push_back(is_launchers(*engine, plain, step));
   }
   for (std::uint32_t step = 1; step <= steps; step += 4) {
     INFO("step " << step);
@@ -86,7 +83,7 @@ TEST_CASE("the death of the engine at any step leaves nothing") {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      auto engine = Engine::create();
+      auto engine = plain_engine();
       RunRequest run = plain;
       run.fault = {.step = step, .kind = wire::Fault::kHang};
       const int launcher = engine->launcher_pid();
@@ -102,13 +99,13 @@ TEST_CASE("the death of the engine at any step leaves nothing") {
     const std::vector<int> inits = children_of(launcher);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
-    // Up to the step after the clone, the launcher itself stands in the injected pause() and can't see the end of its engine.
-    if (step <= clone + 1) ::kill(launcher, SIGKILL);
+    // There the launcher itself stands in the injected pause() and can't see the end of its engine.
+    if (launchers[step - 1]) ::kill(launcher, SIGKILL);
     CHECK(gone(launcher));
     for (int init : inits) CHECK(gone(init));
   }
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
-  auto engine = Engine::create();  // sweeps
+  auto engine = plain_engine();  // sweeps
   CHECK(cgroup_count() == 0);
 }
 
@@ -116,16 +113,17 @@ TEST_CASE("the death of the launcher at any step of the sandbox leaves nothing")
   ScratchFolder workspace;
   RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
   std::uint32_t steps = 0;
-  std::uint32_t clone = 0;
+  std::vector<bool> launchers;
   {
-    auto engine = Engine::create();
+    auto engine = plain_engine();
     REQUIRE(engine);
     steps = step_count(*engine, run);
-    clone = clone_step(*engine, run);
+    for (std::uint32_t step = 1; step <= steps; ++step) launchers.push_back(is_launchers(*engine, run, step));
   }
-  for (std::uint32_t step = clone + 2; step <= steps; step += 5) {
+  for (std::uint32_t step = 1; step <= steps; step += 5) {
+    if (launchers[step - 1]) continue;
     INFO("step " << step);
-    auto engine = Engine::create();
+    auto engine = plain_engine();
     REQUIRE(engine);
     run.fault = {.step = step, .kind = wire::Fault::kHang};
     std::vector<int> inits;
@@ -146,7 +144,7 @@ TEST_CASE("the death of the launcher at any step of the sandbox leaves nothing")
 
 TEST_CASE("the death of the launcher is told and takes the run along") {
   ScratchFolder workspace;
-  auto engine = Engine::create();
+  auto engine = plain_engine();
   REQUIRE(engine);
   std::thread killer([&] {
     for (int i = 0; i < 250 && processes_with("86399").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -163,7 +161,7 @@ TEST_CASE("the death of the launcher is told and takes the run along") {
 
 TEST_CASE("the death of init is told and takes the run along") {
   ScratchFolder workspace;
-  auto engine = Engine::create();
+  auto engine = plain_engine();
   REQUIRE(engine);
   std::thread killer([&] {
     for (int i = 0; i < 250 && processes_with("86398").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -176,18 +174,22 @@ TEST_CASE("the death of init is told and takes the run along") {
 }
 
 TEST_CASE("runs leave no descriptor, process or control group") {
-  ScratchFolder workspace;
-  auto engine = Engine::create();
-  REQUIRE(engine);
-  (void)engine->run(request(workspace, {"/usr/bin/true"}));
-  const std::size_t before = open_descriptors();
   const char* more = ::getenv("WARDENV_RUNS");
   const int runs = more != nullptr ? ::atoi(more) : 200;
-  for (int i = 0; i < runs; ++i) {
-    const RunReport report = engine->run(request(workspace, {"/usr/bin/true"}));
-    if (report.exit_code != 0) FAIL("run " << i << ": " << (report.error ? report.error->message : report.err.text));
+  ScratchFolder workspace;
+  const std::size_t before = open_descriptors();
+  for (const Ahead ahead : {Ahead::kNo, Ahead::kYes}) {
+    auto engine = Engine::create({.ahead = ahead, .launcher = {}});
+    REQUIRE(engine);
+    const int launcher = engine->launcher_pid();
+    for (int i = 0; i < runs; ++i) {
+      const RunReport report = engine->run(request(workspace, {"/usr/bin/true"}));
+      if (report.exit_code != 0) FAIL("run " << i << ": " << (report.error ? report.error->message : report.err.text));
+    }
+    CHECK(children_of(launcher).size() <= (ahead == Ahead::kYes ? 8U : 1U));  // what is prepared, and what is on its way out
+    engine = tl::unexpected(Error{});
+    CHECK(gone(launcher));
+    CHECK(open_descriptors() == before);
+    CHECK(cgroup_count() == 0);
   }
-  CHECK(open_descriptors() == before);
-  CHECK(children_of(engine->launcher_pid()).empty());
-  CHECK(cgroup_count() == 0);
 }

@@ -38,7 +38,7 @@ bool gone(int pid);
 // Children of a process, by /proc.
 std::vector<int> children_of(int pid);
 
-// Control groups of ours that exist now.
+// Control groups that were left behind: no living engine holds them.
 std::size_t cgroup_count();
 
 std::size_t open_descriptors();

@@ -81,7 +81,9 @@ std::size_t cgroup_count() {
     std::error_code ignored;
     if (folder.empty()) continue;
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      count += entry.path().filename().string().rfind("wardenv-", 0) == 0 ? 1 : 0;
+      if (entry.path().filename().string().rfind("wardenv-", 0) != 0) continue;
+      const UniqueFd fd(::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      count += fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? 1 : 0;  // a live engine, of somebody else, holds its own
     }
   }
   return count;

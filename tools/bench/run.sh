@@ -29,7 +29,7 @@ fi
 [ ${#missing[@]} -eq 0 ] || echo "run.sh: not installed and so not measured: ${missing[*]}" >&2
 
 cmake --preset release -DWARDENV_BENCH=ON >/dev/null
-cmake --build --preset release -j "$(nproc)" --target wardenv wardenv_launcher wardenv-bench wardenv-bench-hog >&2
+cmake --build --preset release -j "$(nproc)" --target wardenv-cli wardenv_launcher wardenv-bench wardenv-bench-hog >&2
 program=$PWD/build-release/bin/wardenv-bench
 cd "$caller"
 exec "$program" "$@"

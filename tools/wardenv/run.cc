@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv run
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "engine/report_json.h"
 #include "sandbox/base/unique_fd.h"
@@ -67,6 +70,19 @@ void print_end(const engine::RunReport& report, const RunOptions& options) {
   if (!options.quiet) print_violations(report);
 }
 
+// The launcher that `wardenv` forked before it became this program. The socket was made by our own process id, or it is none of ours.
+std::optional<engine::ForkedLauncher> forked_launcher() {
+  const char* text = std::getenv("WARDENV_LAUNCHER");
+  engine::ForkedLauncher launcher;
+  const bool given = text != nullptr && std::sscanf(text, "%d,%d", &launcher.socket, &launcher.pid) == 2;
+  ::unsetenv("WARDENV_LAUNCHER");
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (!given || ::getsockopt(launcher.socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid != ::getpid()) return std::nullopt;
+  if (::fcntl(launcher.socket, F_SETFD, FD_CLOEXEC) < 0) return std::nullopt;
+  return launcher;
+}
+
 engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options) {
   Relay out(STDOUT_FILENO, options.request.output_limit_bytes);
   Relay err(STDERR_FILENO, options.request.output_limit_bytes);
@@ -94,7 +110,7 @@ int run_command(const Arguments& arguments) {
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();
   catch_signals();
-  auto engine = engine::Engine::create();
+  auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()});
   if (!engine) return options.json ? print_json(failed(engine.error())) : complain(engine.error());
 
   engine::RunReport report;

@@ -2,6 +2,7 @@
 // compile(): plans as golden text, and what it refuses.
 #include <algorithm>
 
+#include "sandbox/launch/first_steps.h"
 #include "sandbox/plan.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
@@ -16,10 +17,10 @@ SandboxSpec small_spec() {
   spec.argv = {"python", "-c", "pass"};
   spec.env = {"PATH=/srv/venv/bin:/usr/bin", "HOME=/home/wardenv"};
   spec.cwd = "/srv/project";
-  spec.mounts = {{.source = "/usr", .target = "/usr"},
+  spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true},
                  {.source = "/srv/project", .target = "/srv/project", .writable = Writable::kYes, .owner_mapped = true},
                  {.source = "/srv/venv", .target = "/srv/venv", .owner_mapped = true},
-                 {.source = "/etc/ld.so.cache", .target = "/etc/ld.so.cache", .optional = true}};
+                 {.source = "/etc/ld.so.cache", .target = "/etc/ld.so.cache", .optional = true, .stable = true}};
   spec.read_only_again = {"/srv/project/.git/config", "/srv/project/.git/hooks", "/srv/project/.envrc"};
   spec.symlinks = {{"/bin", "usr/bin"}, {"/usr/bin/x", "y"}};
   spec.files = {{"/etc/passwd", "wardenv:x:1000:1000::/home/wardenv:/bin/sh\n"}};
@@ -80,8 +81,58 @@ TEST_CASE("a plan survives its bytes") {
     auto again = decode(*bytes);
     REQUIRE(again);
     again->cgroup = plan->cgroup;
+    again->early_steps = plan->early_steps;
     again->enforced = plan->enforced;
     CHECK(*again == *plan);
+  }
+}
+
+TEST_CASE("what is applied ahead depends on nothing of the single run") {
+  for (const HostFacts& facts : {root_facts(), user_facts()}) {
+    SandboxSpec other = small_spec();
+    other.argv = {"true"};
+    other.env = {"PATH=/usr/bin", "WARDENV_RUN_ID=other"};
+    other.cwd = "/srv/other";
+    other.mounts[1] = {.source = "/srv/other", .target = "/srv/other"};
+    other.read_only_again.clear();
+    other.limits.wall_time = std::chrono::seconds(1);
+    other.limits.open_files = 10;
+    auto one = compile(small_spec(), facts);
+    auto two = compile(other, facts);
+    REQUIRE(one);
+    REQUIRE(two);
+    REQUIRE(one->early_steps > 30);
+    CHECK(*encode_early(*one) == *encode_early(*two));
+    for (std::uint32_t i = 0; i < one->early_steps; ++i) CHECK(one->steps[i].text.find("/srv") == std::string::npos);
+    CHECK(std::none_of(one->steps.begin(), one->steps.begin() + one->early_steps,
+                       [](const PlanStep& step) { return step.op == wire::Op::kSeccomp || step.op == wire::Op::kPivot; }));
+  }
+}
+
+TEST_CASE("a part of the system below a folder of the run is attached after it") {
+  SandboxSpec spec = small_spec();
+  spec.mounts[1] = {.source = "/etc", .target = "/etc"};
+  auto plan = compile(spec, root_facts());
+  REQUIRE(plan);
+  auto attached = [&](const std::string& path) {
+    return std::find_if(plan->steps.begin(), plan->steps.end(), [&](const PlanStep& s) { return s.op == wire::Op::kAttach && s.text == path; });
+  };
+  CHECK(attached("/etc") < attached("/etc/ld.so.cache"));
+  CHECK(attached("/usr") - plan->steps.begin() < plan->early_steps);
+}
+
+TEST_CASE("the steps that `wardenv run` has applied at once are those that every plan begins with") {
+  for (const HostFacts& facts : {root_facts(), user_facts()}) {
+    const launch::FirstSteps first = launch::first_steps(facts.uid, facts.gid, facts.uid_range_first, facts.uid_range_count);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&first);
+    auto early = decode({bytes, bytes + sizeof first});
+    REQUIRE(early);
+    auto plan = compile(small_spec(), facts);
+    REQUIRE(plan);
+    REQUIRE(early->steps.size() > 4);
+    CHECK(early->steps == std::vector<PlanStep>(plan->steps.begin(), plan->steps.begin() + static_cast<std::ptrdiff_t>(early->steps.size())));
+    CHECK(early->uid_first == plan->uid_first);
+    CHECK(early->uid_count == plan->uid_count);
   }
 }
 

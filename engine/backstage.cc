@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/backstage.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace wardenv::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMaxReady = 4;
+constexpr std::chrono::seconds kMaxAge{30};  // a sandbox that was begun sees the host's system files as they were then
+
+// Signals are for the threads of the program, never for this one.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+void put_away(Slot slot) {
+  constexpr int kPatienceMs = 1000;
+  pollfd state{slot.control.get(), 0, 0};
+  if (slot.control.valid()) ::poll(&state, 1, kPatienceMs);
+  slot.control.reset();
+  slot.leaf.remove();
+}
+
+Backstage::Backstage(const sandbox::HostFacts& facts, const sandbox::LauncherClient& launcher)
+    : facts_(facts), launcher_(launcher), thread_([this] { work(); }) {}
+
+Backstage::~Backstage() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+std::optional<Slot> Backstage::take(const sandbox::LaunchPlan& plan) {
+  const bool early_fault = plan.fault.kind != wire::Fault::kNone && plan.fault.step <= plan.early_steps;
+  auto early = encode_early(plan);
+  if (!early || early_fault) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  for (auto item = ready_.begin(); item != ready_.end(); ++item) {
+    if (item->early != *early || item->cgroup != plan.cgroup || Clock::now() - item->since > kMaxAge) continue;
+    Slot slot = std::move(item->slot);
+    ready_.erase(item);
+    return slot;
+  }
+  return std::nullopt;
+}
+
+std::size_t Backstage::count(const std::vector<std::uint8_t>& early) const {
+  const auto ready = std::count_if(ready_.begin(), ready_.end(), [&](const Ready& item) { return item.early == early; });
+  const auto wanted = std::count_if(wanted_.begin(), wanted_.end(), [&](const auto& item) { return item.first == early; });
+  return static_cast<std::size_t>(ready + wanted) + (beginning_ == early ? 1 : 0);
+}
+
+void Backstage::want(const sandbox::LaunchPlan& plan, std::size_t under_way) {
+  auto early = encode_early(plan);
+  if (!early) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted_.size() + ready_.size() >= kMaxReady || count(*early) >= under_way) return;
+    wanted_.emplace_back(std::move(*early), plan.cgroup);
+  }
+  wake_.notify_one();
+}
+
+void Backstage::dispose(Slot slot) {
+  {
+    const std::lock_guard lock(mutex_);
+    over_.push_back(std::move(slot));
+  }
+  wake_.notify_one();
+}
+
+void Backstage::prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup) {
+  Ready ready{.early = early, .cgroup = cgroup, .since = Clock::now(), .slot = {}};
+  if (cgroup.kind != sandbox::CgroupKind::kNone) {
+    auto leaf = sandbox::CgroupLeaf::create(facts_.cgroup, cgroup);
+    if (!leaf) return;
+    ready.slot.leaf = std::move(*leaf);
+  }
+  auto control = launcher_.prepare(early, ready.slot.leaf.join_fds());
+  if (!control) return;
+  ready.slot.control = std::move(*control);
+  const std::lock_guard lock(mutex_);
+  ready_.push_back(std::move(ready));
+}
+
+// The launcher ends a prepared sandbox when its control socket is shut down.
+void Backstage::drop_old(std::unique_lock<std::mutex>& lock) {
+  while (!ready_.empty() && (stop_ || Clock::now() - ready_.front().since > kMaxAge)) {
+    Slot slot = std::move(ready_.front().slot);
+    ready_.pop_front();
+    lock.unlock();
+    ::shutdown(slot.control.get(), SHUT_WR);
+    put_away(std::move(slot));
+    lock.lock();
+  }
+}
+
+void Backstage::work() {
+  block_signals();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!stop_ && !wanted_.empty()) {
+      const auto [early, cgroup] = std::move(wanted_.front());
+      wanted_.pop_front();
+      beginning_ = early;
+      lock.unlock();
+      prepare(early, cgroup);
+      lock.lock();
+      beginning_.clear();
+    } else if (!over_.empty()) {
+      Slot slot = std::move(over_.front());
+      over_.pop_front();
+      lock.unlock();
+      put_away(std::move(slot));
+      lock.lock();
+    } else {
+      drop_old(lock);
+      if (stop_ && over_.empty()) return;
+      if (wanted_.empty() && over_.empty()) wake_.wait_for(lock, kMaxAge);
+    }
+  }
+}
+
+}  // namespace wardenv::engine

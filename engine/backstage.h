@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backstage: what a resident engine does beside its runs: the next sandbox is begun while one runs, and what ended is put away.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/launcher_client.h"
+#include "sandbox/plan.h"
+
+namespace wardenv::engine {
+
+// A sandbox whose first steps are applied, or a run that is over: its control socket and its control group.
+struct Slot {
+  UniqueFd control;
+  sandbox::CgroupLeaf leaf;
+};
+
+// Waits until the launcher has let go of the run (every process is gone), at most a second; then removes the group.
+void put_away(Slot slot);
+
+class Backstage {
+ public:
+  // REQUIRES: both outlive this object.
+  Backstage(const sandbox::HostFacts& facts, const sandbox::LauncherClient& launcher);
+  Backstage(const Backstage&) = delete;
+  Backstage& operator=(const Backstage&) = delete;
+  ~Backstage();  // puts everything away
+
+  // A sandbox that begins as `plan` does, if one is ready. What has waited too long, or fits nothing any more, is never given out.
+  std::optional<Slot> take(const sandbox::LaunchPlan& plan);
+
+  // Called as a run starts: sees to it that as many sandboxes like `plan` are begun as runs are under way. Never fails: without
+  // one the next run is made from nothing.
+  void want(const sandbox::LaunchPlan& plan, std::size_t under_way);
+
+  // put_away(), but elsewhere.
+  void dispose(Slot slot);
+
+ private:
+  struct Ready {
+    std::vector<std::uint8_t> early;
+    sandbox::CgroupPlan cgroup;
+    std::chrono::steady_clock::time_point since;
+    Slot slot;
+  };
+
+  [[nodiscard]] std::size_t count(const std::vector<std::uint8_t>& early) const;
+  void work();
+  void prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup);
+  void drop_old(std::unique_lock<std::mutex>& lock);
+
+  const sandbox::HostFacts& facts_;
+  const sandbox::LauncherClient& launcher_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::deque<std::pair<std::vector<std::uint8_t>, sandbox::CgroupPlan>> wanted_;
+  std::vector<std::uint8_t> beginning_;   // what the thread is busy with
+  std::deque<Ready> ready_;
+  std::deque<Slot> over_;
+  std::thread thread_;
+};
+
+}  // namespace wardenv::engine

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a run once its sandbox is made: what init tells, what the engine wants, and the end.
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "sandbox/launch/launcher.h"
+
+namespace wardenv::launch {
+namespace {
+
+void send_event(const Run& run, const wire::Event& event) { send(run.control, &event, sizeof event, MSG_NOSIGNAL); }
+
+uint64_t microseconds(const timeval& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec);
+}
+
+void report_denied(const Run& run) {
+  for (int i = 0; i < run.denied_count; ++i) {
+    wire::Event event{};
+    event.kind = wire::EventKind::kDenied;
+    event.number = run.denied[i].number;
+    event.count = run.denied[i].count;
+    memcpy(event.args, run.denied[i].args, sizeof event.args);
+    send_event(run, event);
+  }
+}
+
+wire::Event end_event(const Run& run) {
+  wire::Event event{};
+  event.kind = run.failure.kind == wire::FrameKind::kFailed       ? wire::EventKind::kFailed
+               : run.failure.kind == wire::FrameKind::kExecFailed ? wire::EventKind::kExecFailed
+                                                                  : wire::EventKind::kEnded;
+  event.step = event.kind == wire::EventKind::kExecFailed ? run.failure.extra : run.failure.step;
+  event.sys_errno = run.failure.value;
+  event.pid = run.pid;
+  event.wait_status = run.exited.value;
+  event.have_status = run.have_status ? 1 : 0;
+  event.cause = run.cause;
+  event.cpu_user_us = run.exited.cpu_user_us;
+  event.cpu_system_us = run.exited.cpu_system_us;
+  event.max_rss_bytes = run.exited.max_rss_bytes;
+  event.peak_memory_bytes = run.peak_memory;
+  event.peak_processes = run.peak_processes;
+  event.prepared_steps = run.prepared_steps;
+  return event;
+}
+
+void report_end(Run& run) {
+  report_denied(run);
+  send_event(run, end_event(run));
+  run.state = State::kReported;
+}
+
+void take_descriptors(Run& run, msghdr& message, const wire::Frame& frame) {
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return;
+  int fds[3] = {-1, -1, -1};
+  size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  memcpy(fds, CMSG_DATA(header), (count < 3 ? count : 3) * sizeof(int));
+  int next = 0;
+  if (frame.extra != 0) run.listener = fds[next++];
+  if (run.watched) {
+    run.proc = fds[next++];
+    run.root = fds[next++];
+  }
+  if (run.listener >= 0 && watch(run.listener, Source::kListener, index_of(run)) != 0) kill_run(run, wire::Cause::kOwn);
+}
+
+// A run that was killed is reported once everything is dead: whoever killed it decides what is told.
+void note_exit(Run& run, const wire::Frame& frame) {
+  run.have_status = true;
+  run.exited = frame;
+  if (frame.extra != 0 && !run.killed && run.state == State::kRunning) report_end(run);
+}
+
+void note_frame(Run& run, msghdr& message, const wire::Frame& frame) {
+  switch (frame.kind) {
+    case wire::FrameKind::kListener: return take_descriptors(run, message, frame);
+    case wire::FrameKind::kFailed:
+    case wire::FrameKind::kExecFailed: run.failure = frame; return;
+    case wire::FrameKind::kExited: return note_exit(run, frame);
+  }
+}
+
+void forget_process(Run& run) {
+  const int watched[] = {run.status, run.pidfd, run.listener};
+  for (int fd : watched) forget(fd);
+  close_and(run.proc, 0);
+  close_and(run.root, 0);
+  run.status = run.pidfd = run.listener = run.proc = run.root = run.pid = -1;
+}
+
+void reap(Run& run) {
+  rusage usage{};
+  syscall(SYS_wait4, run.pid, nullptr, __WALL, &usage);
+  if (run.have_status) return;
+  run.exited.cpu_user_us = microseconds(usage.ru_utime);
+  run.exited.cpu_system_us = microseconds(usage.ru_stime);
+  run.exited.max_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace
+
+void drain_frames(Run& run) {
+  for (;;) {
+    wire::Frame frame{};
+    iovec data{&frame, sizeof frame};
+    alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t size = recvmsg(run.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (size == static_cast<ssize_t>(sizeof frame)) {
+      note_frame(run, message, frame);
+      continue;
+    }
+    // End of file: init is gone, and the event of its pidfd follows. Left in the set it would wake us again and again.
+    if (size == 0) watch_no_more(run.status);
+    return;
+  }
+}
+
+void kill_run(Run& run, wire::Cause cause) {
+  if (run.killed) return;
+  run.killed = true;
+  run.cause = cause;
+  if (run.pid > 0) syscall(kernel::kSysPidfdSendSignal, run.pidfd, SIGKILL, nullptr, 0);
+}
+
+// init is dead, and with it, by the kernel's hand, every process of its PID namespace (pid_namespaces(7)). A prepared sandbox that
+// died by itself stays as an empty entry: its run is made from nothing.
+void finish(Run& run) {
+  drain_frames(run);
+  reap(run);
+  if (run.state == State::kRunning) report_end(run);
+  const bool wanted = run.state == State::kPrepared && run.control >= 0;
+  forget_process(run);
+  if (wanted) return;
+  forget(run.control);
+  run.state = State::kFree;
+}
+
+void discard(Run& run) {
+  kill_run(run, wire::Cause::kCancelled);
+  if (run.pid > 0) reap(run);
+  forget_process(run);
+  forget(run.control);
+  run.state = State::kFree;
+}
+
+// One byte, or the end of the engine: the run is cancelled. Once it is reported, the engine may go as it likes.
+void note_control(Run& run) {
+  char byte;
+  ssize_t got = recv(run.control, &byte, 1, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  watch_no_more(run.control);
+  if (run.state == State::kRunning) kill_run(run, wire::Cause::kCancelled);
+}
+
+}  // namespace wardenv::launch

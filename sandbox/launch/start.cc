@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a sandbox: the launcher's own steps, the clone, and in the new process all others, at once or in two parts.
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "sandbox/launch/launcher.h"
+
+namespace wardenv::launch {
+namespace {
+
+constexpr uint32_t kMaxEarlyBytes = 32 * 1024;
+constexpr int kMaxPrepared = 8;
+constexpr uint64_t kForever = ~0ULL;
+
+// The early plans of prepared sandboxes, by place; a place is free where its run is not prepared (any more).
+struct Early {
+  Run* run = nullptr;
+  alignas(16) uint8_t plan[kMaxEarlyBytes];
+};
+Early earlies[kMaxPrepared];
+
+// Order of wire::Op.
+constexpr StepFunction kSteps[] = {
+    nullptr,           open_tree_step,       clone_step,          map_ids_by_parent_step, join_cgroup1_step,
+    loopback_up_step,  hostname_step,        map_ids_by_self_step, await_maps_step,       become_user_step,
+    detach_step,       new_root_step,        folder_step,         symlink_step,           file_step,
+    attach_step,       rebind_step,          proc_step,           pts_step,               mask_step,
+    no_nested_userns_step, pivot_step,       rlimit_step,         affinity_step,          drop_capabilities_step,
+    no_new_privileges_step, landlock_ruleset_step, landlock_allow_step, landlock_restrict_step, close_descriptors_step,
+    seccomp_step,
+};
+static_assert(sizeof kSteps / sizeof *kSteps == static_cast<size_t>(wire::Op::kExec));
+
+int injected_fault(const wire::PlanHeader& header, uint32_t index) {
+  if (header.fault_step != index + 1 || header.fault == wire::Fault::kNone) return 0;
+  if (header.fault == wire::Fault::kFail) return header.fault_errno;
+  for (;;) pause();
+}
+
+int apply_step(Context& context, uint32_t index) {
+  const wire::Step& step = context.plan.step(index);
+  auto op = static_cast<size_t>(step.op);
+  int error = injected_fault(context.plan.header(), index);
+  if (error != 0) return error;
+  if (op == 0 || op >= sizeof kSteps / sizeof *kSteps) return EINVAL;
+  error = kSteps[op](context, step);
+  return error == ENOENT && (step.flags & wire::kFlagOptional) != 0 ? 0 : error;
+}
+
+bool is_launchers(const wire::Step& step) {
+  return step.op == wire::Op::kMapIdsByParent || (step.flags & wire::kFlagByLauncher) != 0;
+}
+
+[[noreturn]] void fail_in_sandbox(const Context& context, uint32_t step, int error) {
+  send_frame(context.status, {wire::FrameKind::kFailed, step, error, 0, 0, 0, 0});
+  _exit(1);
+}
+
+// The sandbox's first process: all steps but the launcher's, then init. An early plan ends before that; the rest is waited for.
+[[noreturn]] void run_in_sandbox(Context& context, uint32_t index) {
+  for (;; await_rest(context)) {
+    for (; index < context.plan.header().step_count; ++index) {
+      const wire::Step& step = context.plan.step(index);
+      if (is_launchers(step)) continue;
+      const bool last = step.op == wire::Op::kExec;
+      int error = last ? injected_fault(context.plan.header(), index) : apply_step(context, index);
+      if (error == 0 && last) become_init(context, index + 1);
+      if (error != 0) fail_in_sandbox(context, index + 1, error);
+    }
+    if (context.plan.header().kind != wire::Kind::kPrepare) fail_in_sandbox(context, index, EINVAL);
+  }
+}
+
+struct Applied {
+  uint32_t step = 0;  // 1-based: the step that failed; 0 with an error: before the first
+  int error = 0;
+};
+
+// The launcher's own steps from `index` on, in their order.
+Applied open_sources(Context& context, uint32_t index) {
+  for (; index < context.plan.header().step_count; ++index) {
+    if ((context.plan.step(index).flags & wire::kFlagByLauncher) == 0) continue;
+    int error = apply_step(context, index);
+    if (error != 0) return {index + 1, error};
+  }
+  return {};
+}
+
+// The clone, which every plan begins with, and the parent's step on the new process.
+Applied make_process(Context& context) {
+  if (context.plan.step(0).op != wire::Op::kClone) return {1, EINVAL};
+  int error = apply_step(context, 0);
+  if (context.pid == 0) run_in_sandbox(context, 1);
+  if (error != 0) return {1, error};
+  for (uint32_t index = 1; index < context.plan.header().step_count; ++index) {
+    if (context.plan.step(index).op != wire::Op::kMapIdsByParent) continue;
+    error = apply_step(context, index);
+    if (error != 0) return {index + 1, error};
+  }
+  return {};
+}
+
+void close_all(int* fds, int count) {
+  for (int i = 0; i < count; ++i) {
+    if (fds[i] >= 0) close(fds[i]);
+    fds[i] = -1;
+  }
+}
+
+uint32_t pick_host_id(const wire::PlanHeader& header, const Run& run) {
+  if (header.uid_count == 0) return 0;
+  auto base = static_cast<uint64_t>(getpid()) * kMaxRuns + index_of(run);
+  return header.uid_first + static_cast<uint32_t>(base % header.uid_count);
+}
+
+// Descriptors go over from the request: first the standard streams (of a whole plan), then the slots.
+Context make_context(const uint8_t* plan, Request& request, int taken, const Run& run) {
+  Context context;
+  context.plan.bytes = plan;
+  for (int& fd : context.slots) fd = -1;
+  for (int& fd : context.stdio) fd = -1;
+  int next = taken;
+  if (context.plan.header().kind == wire::Kind::kRun) {
+    for (int& fd : context.stdio) fd = next < request.count ? request.fds[next++] : -1;
+  }
+  for (int slot = 0; next < request.count && slot < wire::kMaxSlots; ++slot) context.slots[slot] = request.fds[next++];
+  request.count = 0;
+  context.sequence = static_cast<uint32_t>(getpid()) + index_of(run);
+  context.host_id = run.pid > 0 ? run.host_id : pick_host_id(context.plan.header(), run);
+  return context;
+}
+
+void release(Context& context) {
+  close_all(context.slots, wire::kMaxSlots);
+  close_all(context.stdio, 3);
+}
+
+// Takes the new process over into the entry.
+int adopt(Run& run, const Context& context) {
+  run.pid = context.pid;
+  run.pidfd = context.pidfd;
+  run.status = context.status;
+  run.host_id = context.host_id;
+  int error = watch(run.pidfd, Source::kProcess, index_of(run));
+  return error == 0 ? watch(run.status, Source::kStatus, index_of(run)) : error;
+}
+
+// The process itself may have failed before, and we only noticed its absence: then its word counts.
+void kill_failed(Run& run, const Context& context, Applied& applied) {
+  if (context.pid > 0 && run.pid < 0) adopt(run, context);
+  if (run.pid < 0) return;
+  syscall(kernel::kSysPidfdSendSignal, run.pidfd, SIGKILL, nullptr, 0);
+  waitpid(run.pid, nullptr, __WALL);
+  drain_frames(run);
+  if (run.failure.kind == wire::FrameKind::kFailed) applied = {run.failure.step, run.failure.value};
+  run.pid = -1;
+}
+
+void refuse(Run& run, const Applied& applied) {
+  wire::Event event{};
+  event.kind = wire::EventKind::kFailed;
+  event.step = applied.step;
+  event.sys_errno = applied.error;
+  send(run.control, &event, sizeof event, MSG_NOSIGNAL);
+  discard(run);
+}
+
+void begin(Run& run, const wire::PlanHeader& header) {
+  run.state = State::kRunning;
+  run.deadline_ms = header.wall_time_ms == 0 ? kForever : now_ms() + header.wall_time_ms;
+  run.memory_bytes = header.memory_bytes;
+  run.last_syscall = header.last_syscall;
+  run.watched = header.watchdog != 0;
+}
+
+// --- prepared sandboxes ----------------------------------------------------------------------------------------------
+
+Early* early_of(const Run& run) {
+  for (Early& early : earlies) {
+    if (early.run == &run) return &early;
+  }
+  return nullptr;
+}
+
+bool same_text(const Plan& a, const wire::Step& x, const Plan& b, const wire::Step& y) {
+  if (!same(a.text(x.text), b.text(y.text))) return false;
+  return x.op == wire::Op::kFile ? memcmp(a.text(x.text2), b.text(y.text2), x.b) == 0 : same(a.text(x.text2), b.text(y.text2));
+}
+
+bool same_step(const Plan& a, const wire::Step& x, const Plan& b, const wire::Step& y) {
+  return x.op == y.op && x.flags == y.flags && x.slot == y.slot && x.a == y.a && x.b == y.b && x.c == y.c && same_text(a, x, b, y);
+}
+
+// True where what was applied ahead is just what the plan begins with.
+bool fits(const Plan& early, const Plan& plan) {
+  const wire::PlanHeader& a = early.header();
+  const wire::PlanHeader& b = plan.header();
+  if (a.uid_first != b.uid_first || a.uid_count != b.uid_count || a.step_count >= b.step_count) return false;
+  if (b.fault != wire::Fault::kNone && b.fault_step <= a.step_count) return false;
+  for (uint32_t i = 0; i < a.step_count; ++i) {
+    if (!same_step(early, early.step(i), plan, plan.step(i))) return false;
+  }
+  return true;
+}
+
+// The rest of the plan goes over to the waiting process, with everything that it has not got yet.
+int hand_over(const Run& run, const Context& context) {
+  wire::Rest rest{};
+  int fds[wire::kMaxSlots + 3];
+  auto add = [&](int fd, int place) {
+    if (fd < 0) return;
+    rest.place[rest.count] = place;
+    fds[rest.count++] = fd;
+  };
+  for (int i = 0; i < 3; ++i) add(context.stdio[i], i);
+  for (int i = 0; i < wire::kMaxSlots; ++i) add(context.slots[i], i + 3);
+  iovec data[] = {{&rest, sizeof rest}, {const_cast<uint8_t*>(context.plan.bytes), context.plan.header().size}};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
+  msghdr message{};
+  message.msg_iov = data;
+  message.msg_iovlen = 2;
+  message.msg_control = control;
+  message.msg_controllen = static_cast<socklen_t>(CMSG_SPACE(static_cast<size_t>(rest.count) * sizeof(int)));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = static_cast<socklen_t>(CMSG_LEN(static_cast<size_t>(rest.count) * sizeof(int)));
+  memcpy(CMSG_DATA(header), fds, static_cast<size_t>(rest.count) * sizeof(int));
+  return sendmsg(run.status, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+// False where the prepared process can't be used: then everything is done from the start.
+bool go_on(Run& run, Early& early, Context& context, Applied& applied) {
+  const uint32_t done = Plan{early.plan}.header().step_count;
+  early.run = nullptr;
+  // What was attached ahead has its slots behind it; what came with this request for those steps is not needed.
+  applied = open_sources(context, done);
+  if (applied.error != 0) return true;
+  run.prepared_steps = done;
+  begin(run, context.plan.header());
+  return hand_over(run, context) == 0;
+}
+
+void make_from_nothing(Run& run, Context& context, Applied& applied) {
+  run.prepared_steps = 0;
+  applied = open_sources(context, 0);
+  if (applied.error == 0) applied = make_process(context);
+  if (applied.error != 0) return;
+  applied.error = adopt(run, context);
+  begin(run, context.plan.header());
+}
+
+void drop_process(Run& run) {
+  const int control = run.control;
+  run.control = -1;
+  if (run.pid > 0) discard(run);
+  run = Run{};
+  run.control = control;
+}
+
+// REQUIRES: run.control is set and watched.
+void launch(Run& run, Request& request, int taken) {
+  Applied applied;
+  if (request.count - taken < 3 || !valid_plan(request.plan, request.size)) {
+    applied.error = EINVAL;
+    close_all(request.fds + taken, request.count - taken);
+    return refuse(run, applied);
+  }
+  Context context = make_context(request.plan, request, taken, run);
+  Early* early = early_of(run);
+  const bool usable = run.pid > 0 && early != nullptr && fits(Plan{early->plan}, context.plan);
+  if (early != nullptr && !usable) early->run = nullptr;
+  if (!usable || !go_on(run, *early, context, applied)) {
+    drop_process(run);
+    context.host_id = pick_host_id(context.plan.header(), run);
+    make_from_nothing(run, context, applied);
+  }
+  release(context);
+  if (applied.error == 0) return;
+  kill_failed(run, context, applied);
+  refuse(run, applied);
+}
+
+Run* free_run() {
+  for (uint32_t i = 0; i < kMaxRuns; ++i) {
+    if (run_at(i).state == State::kFree) return &run_at(i);
+  }
+  return nullptr;
+}
+
+Early* free_early() {
+  for (Early& early : earlies) {
+    if (early.run == nullptr || early.run->state != State::kPrepared) return &early;
+  }
+  return nullptr;
+}
+
+// Nothing is told of a failure here: the run that comes later is made from nothing, and tells.
+void prepare(Run& run, const uint8_t* bytes, size_t size, Request& request, int taken) {
+  Early* early = free_early();
+  run.state = State::kPrepared;
+  if (early == nullptr || size > kMaxEarlyBytes || !valid_plan(bytes, size)) return close_all(request.fds + taken, request.count - taken);
+  memcpy(early->plan, bytes, size);
+  early->run = &run;
+  Context context = make_context(early->plan, request, taken, run);
+  Applied applied = open_sources(context, 0);
+  if (applied.error == 0) applied = make_process(context);
+  if (applied.error == 0) applied.error = adopt(run, context);
+  release(context);
+  if (applied.error != 0) kill_failed(run, context, applied);
+}
+
+// An entry for the descriptor that comes first; nullptr where there is none, and the engine knows.
+Run* entry_for(Request& request) {
+  Run* run = request.count > 0 ? free_run() : nullptr;
+  if (run == nullptr) return nullptr;
+  *run = Run{};
+  run->control = request.fds[0];
+  run->state = State::kRunning;
+  return run;
+}
+
+Run* fitting_spare(const Request& request) {
+  if (!valid_plan(request.plan, request.size)) return nullptr;
+  for (Early& early : earlies) {
+    const bool spare = early.run != nullptr && early.run->state == State::kPrepared && early.run->control < 0 && early.run->pid > 0;
+    if (spare && fits(Plan{early.plan}, Plan{request.plan})) return early.run;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void start(Request& request) {
+  Run* run = request.count > 0 ? fitting_spare(request) : nullptr;
+  if (run != nullptr) {
+    run->control = request.fds[0];
+  } else {
+    run = entry_for(request);
+  }
+  if (run == nullptr) {
+    wire::Event event{};
+    event.kind = wire::EventKind::kFailed;
+    event.sys_errno = EBUSY;
+    if (request.count > 0) send(request.fds[0], &event, sizeof event, MSG_NOSIGNAL);
+    return close_all(request.fds, request.count);
+  }
+  const auto& header = *reinterpret_cast<const wire::PlanHeader*>(request.plan);
+  const bool ahead = request.size >= sizeof header && header.kind == wire::Kind::kPrepare;
+  if (ahead) {
+    prepare(*run, request.plan, request.size, request, 1);
+  } else {
+    launch(*run, request, 1);
+  }
+  if (run->state != State::kFree && watch(run->control, Source::kControl, index_of(*run)) != 0) discard(*run);
+}
+
+void start_prepared(Run& run, Request& request) { launch(run, request, 0); }
+
+void prepare_spare(const wire::PlanHeader* plan) {
+  Run* run = free_run();
+  if (run == nullptr) return;
+  *run = Run{};
+  Request none;
+  prepare(*run, reinterpret_cast<const uint8_t*>(plan), plan->size, none, 0);
+  if (run->pid < 0) run->state = State::kFree;
+}
+
+}  // namespace wardenv::launch

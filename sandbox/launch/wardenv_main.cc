@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv, the program that people start: becomes the front end, wardenv-cli. For `wardenv run` it first forks the launcher, which makes
+// its first namespaces while the front end, a program ten times its size, is still being loaded.
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/base/ids.h"
+#include "sandbox/base/kernel.h"
+#include "sandbox/launch/first_steps.h"
+#include "sandbox/launch/serve.h"
+
+namespace wardenv::launch {
+namespace {
+
+constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id", for wardenv-cli alone
+
+// The launcher: nothing of what we inherited stays open in it, so that a pipe of the caller ends when the front end does.
+[[noreturn]] void become_launcher(int socket) {
+  const int null = open("/dev/null", O_RDWR);
+  if (null < 0 || dup2(socket, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) _exit(1);
+  syscall(kernel::kSysCloseRange, 3, ~0U, 0);
+  prctl(PR_SET_NAME, "wardenv-launcher");
+  static FirstSteps plan;
+  plan = first_steps(geteuid(), getegid(), kDefaultFirstId, kDefaultIdCount);
+  // With cgroup v2 the sandbox is born in its group, which does not exist yet.
+  const bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+  _exit(serve(v2 ? nullptr : &plan.header));
+}
+
+// Where it fails the front end starts a launcher itself, and says what is wrong.
+void start_launcher() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) return;
+  const pid_t pid = fork();
+  if (pid == 0) become_launcher(ends[1]);
+  close(ends[1]);
+  if (pid < 0) {
+    close(ends[0]);
+    return;
+  }
+  static char value[32];
+  snprintf(value, sizeof value, "%d,%d", ends[0], pid);
+  setenv(kVariable, value, 1);
+}
+
+bool runs_something(int argc, char** argv) {
+  if (argc < 3 || strcmp(argv[1], "run") != 0) return false;
+  for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; ++i) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int main_of_wardenv(int argc, char** argv) {
+  char self[4096];
+  const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 64);
+  if (length <= 0) {
+    fputs("wardenv: cannot read /proc/self/exe \xe2\x80\x94 mount /proc\n", stderr);
+    return 125;
+  }
+  self[length] = 0;
+  unsetenv(kVariable);
+  if (runs_something(argc, argv)) start_launcher();
+  char* name = strrchr(self, '/') + 1;
+  const char* places[] = {"wardenv-cli", "../libexec/wardenv/wardenv-cli"};
+  for (const char* place : places) {
+    strcpy(name, place);
+    execv(self, argv);
+  }
+  *name = 0;
+  fprintf(stderr, "wardenv: wardenv-cli is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", self);
+  return 125;
+}
+
+}  // namespace wardenv::launch
+
+int main(int argc, char** argv) { return wardenv::launch::main_of_wardenv(argc, argv); }
