@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Helpers of the tests that make real sandboxes.
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +11,7 @@
 #include <sstream>
 #include <thread>
 
+#include "sandbox/base/unique_fd.h"
 #include "sandbox/host_facts.h"
 #include "tests/kernel/support.h"
 
