@@ -20,10 +20,15 @@ namespace wardenv::engine {
 enum class Access { kReadOnly, kDirect };
 enum class StdinMode { kNull, kInherit };
 
+// kWritable is for profiles that install packages: the command may change the venv itself, never the Python that it is based on. What it
+// leaves there (scripts, .pth files) runs wherever the venv is used next, so such a venv is to be used in sandboxes only.
+enum class VenvAccess { kReadOnly, kWritable };
+
 // What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
 struct RunRequest {
   std::vector<std::string> argv{};
   std::optional<std::string> venv;        // folder of the virtual environment; none: no Python is set up
+  VenvAccess venv_access = VenvAccess::kReadOnly;  // used by profiles; not reachable from the command line
   std::string workspace = ".";
   std::optional<std::string> cwd;         // inside the workspace; default: the workspace
   Access access = Access::kDirect;

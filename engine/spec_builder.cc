@@ -17,10 +17,18 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
+// The venv alone: the mounts of its base interpreter stay as they are.
+void make_writable(VenvView& venv) {
+  for (sandbox::Mount& mount : venv.mounts) {
+    if (mount.target == venv.real_dir) mount.writable = sandbox::Writable::kYes;
+  }
+}
+
 Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
   if (!request.venv) return {};
   auto venv = resolve_venv(*request.venv);
   if (!venv) return tl::unexpected(venv.error());
+  if (request.venv_access == VenvAccess::kWritable) make_writable(*venv);
   append(spec.mounts, venv->mounts);
   append(spec.symlinks, venv->symlinks);
   environment.venv_dir = venv->dir;

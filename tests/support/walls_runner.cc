@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv-walls: runs a command with one wall taken away, so that tests see whether the others hold alone.
-//   wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--timeout-ms N] -- CMD [ARG...]
+//   wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--venv DIR] [--writable-venv DIR] [--timeout-ms N]
+//                 -- CMD [ARG...]
 // Prints one JSON object with the fields of the report that the confinement tests read. Not installed.
 #include <chrono>
 #include <cstdio>
@@ -15,7 +16,8 @@ namespace {
 using namespace wardenv;
 
 [[noreturn]] void usage() {
-  std::fputs("usage: wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--timeout-ms N] -- CMD...\n", stderr);
+  std::fputs("usage: wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--venv DIR] [--writable-venv DIR] "
+             "[--timeout-ms N] -- CMD...\n", stderr);
   std::exit(2);
 }
 
@@ -24,6 +26,11 @@ sandbox::Walls parse_walls(std::string_view name) {
   if (name == "no-seccomp") return {.seccomp = false};
   if (name == "no-landlock") return {.landlock = false};
   usage();
+}
+
+void use_venv(engine::RunRequest& request, const std::string& folder, engine::VenvAccess access) {
+  request.venv = folder;
+  request.venv_access = access;
 }
 
 engine::RunRequest parse(int argc, char** argv) {
@@ -35,6 +42,8 @@ engine::RunRequest parse(int argc, char** argv) {
     if (option == "--walls") request.walls = parse_walls(value());
     else if (option == "--workspace") request.workspace = value();
     else if (option == "--read-only") request.access = engine::Access::kReadOnly;
+    else if (option == "--venv") use_venv(request, value(), engine::VenvAccess::kReadOnly);
+    else if (option == "--writable-venv") use_venv(request, value(), engine::VenvAccess::kWritable);
     else if (option == "--timeout-ms") request.limits.wall_time = std::chrono::milliseconds(std::atoi(value().c_str()));
     else usage();
   }
