@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths are resolved as the kernel does it, and every link on the way is told.
+#include "engine/paths.h"
+
+#include <climits>
+
+#include "tests/support/catch.h"
+#include "tests/unit/engine/scratch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using namespace wardenv::testing;
+
+TEST_CASE("absolute paths") {
+  CHECK(absolute("/") == "/");
+  CHECK(absolute("//a///b/") == "/a/b");
+  CHECK(absolute("/a/./b/.") == "/a/b");
+  CHECK(absolute("/a/../b") == "/a/../b");
+  CHECK(absolute("x") == absolute(std::filesystem::current_path().string() + "/x"));
+  CHECK(absolute("") == absolute(std::filesystem::current_path().string()));
+}
+
+TEST_CASE("parents") {
+  CHECK(parent_of("/a/b") == "/a");
+  CHECK(parent_of("/a") == "/");
+  CHECK(parent_of("/") == "/");
+}
+
+TEST_CASE("beneath is by component, not by letter") {
+  CHECK(is_beneath("/a/b", "/a"));
+  CHECK(is_beneath("/a", "/a"));
+  CHECK(is_beneath("/a", "/"));
+  CHECK_FALSE(is_beneath("/ab", "/a"));
+  CHECK_FALSE(is_beneath("/a", "/a/b"));
+  CHECK_FALSE(is_beneath("/", "/a"));
+}
+
+TEST_CASE("kinds of files") {
+  Folder here;
+  here.file("file");
+  here.link("to-file", "file");
+  here.link("to-folder", ".");
+  here.link("to-nothing", "nothing");
+  CHECK(is_folder(here.path()));
+  CHECK(is_folder(here.at("to-folder")));
+  CHECK_FALSE(is_folder(here.at("file")));
+  CHECK(is_regular_file(here.at("to-file")));
+  CHECK_FALSE(is_regular_file(here.path()));
+  CHECK(exists(here.at("to-nothing")));
+  CHECK_FALSE(is_regular_file(here.at("to-nothing")));
+  CHECK_FALSE(exists(here.at("nothing")));
+}
+
+TEST_CASE("a path without links is itself") {
+  Folder here;
+  here.file("a/b");
+  auto resolved = resolve_path(here.path() + "/./a//b");
+  REQUIRE(resolved);
+  CHECK(resolved->real == here.at("a/b"));
+  CHECK(resolved->symlinks.empty());
+  CHECK(resolve_path("/")->real == "/");
+  CHECK(resolve_path("/..")->real == "/");
+}
+
+TEST_CASE("links are followed and told, each at its real place") {
+  Folder here;
+  here.file("real/deep/file");
+  here.link("one", "real");
+  here.link("real/two", here.at("one/deep"));
+  auto resolved = resolve_path(here.at("one/two/file"));
+  REQUIRE(resolved);
+  CHECK(resolved->real == here.at("real/deep/file"));
+  CHECK(resolved->symlinks == std::vector<sandbox::Symlink>{{here.at("one"), "real"}, {here.at("real/two"), here.at("one/deep")}, {here.at("one"), "real"}});
+}
+
+TEST_CASE(".. goes up from where a link led, not from where it was") {
+  Folder here;
+  here.file("x/target/file");
+  here.file("x/beside");
+  here.link("link", "x/target");
+  auto resolved = resolve_path(here.at("link/../beside"));
+  REQUIRE(resolved);
+  CHECK(resolved->real == here.at("x/beside"));
+  CHECK(std::filesystem::canonical(here.at("link/../beside")) == resolved->real);
+}
+
+TEST_CASE("what can't be resolved") {
+  Folder here;
+  here.file("file");
+  here.link("loop", "loop");
+  here.link("dangling", "no/such");
+  auto missing = resolve_path(here.at("missing"));
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == ErrorCode::kNotFound);
+  CHECK(contains(missing.error().message, here.at("missing")));
+  auto dangling = resolve_path(here.at("dangling"));
+  REQUIRE_FALSE(dangling);
+  CHECK(contains(dangling.error().message, "leads to `" + here.at("no/such")));
+  auto loop = resolve_path(here.at("loop"));
+  REQUIRE_FALSE(loop);
+  CHECK(loop.error().code == ErrorCode::kBadInput);
+  CHECK(loop.error().sys_errno == ELOOP);
+  CHECK(resolve_path(here.at("file/below")).error().sys_errno == ENOTDIR);
+  CHECK(resolve_path(here.path() + std::string("\0x", 2)).error().code == ErrorCode::kBadInput);
+  CHECK(resolve_path(here.at(std::string(300, 'x'))).error().sys_errno == ENAMETOOLONG);
+}
+
+TEST_CASE("forty links are followed, one more is not") {
+  Folder here;
+  here.file("end");
+  here.link("l1", "end");
+  for (int i = 2; i <= 41; ++i) here.link("l" + std::to_string(i), "l" + std::to_string(i - 1));
+  auto forty = resolve_path(here.at("l40"));
+  REQUIRE(forty);
+  CHECK(forty->symlinks.size() == 40);
+  CHECK(resolve_path(here.at("l41")).error().sys_errno == ELOOP);
+}
+
+TEST_CASE("a folder that can't be entered is an error that says so") {
+  Folder here;
+  here.file("closed/file");
+  ::chmod(here.path().c_str(), 0755);
+  ::chmod(here.at("closed").c_str(), 0);
+  {
+    OrdinaryUser user;
+    auto resolved = resolve_path(here.at("closed/file"));
+    REQUIRE_FALSE(resolved);
+    CHECK(resolved.error().sys_errno == EACCES);
+  }
+  ::chmod(here.at("closed").c_str(), 0700);
+  CHECK(resolve_path(here.at("closed/file")));
+}

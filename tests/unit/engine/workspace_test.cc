@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which folder can be a workspace, and what in it stays read-only.
+#include "engine/workspace.h"
+
+#include "tests/support/catch.h"
+#include "tests/unit/engine/scratch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using namespace wardenv::testing;
+
+namespace {
+
+Result<WorkspaceView> direct(const std::string& dir, const std::optional<std::string>& cwd = {}, const std::string& state = {}) {
+  return resolve_workspace(dir, cwd, Access::kDirect, state);
+}
+
+void check_refused(const Result<WorkspaceView>& result, const std::string& word) {
+  INFO(word);
+  REQUIRE_FALSE(result);
+  CHECK(contains(result.error().message, word));
+  CHECK_FALSE(contains(result.error().message, "\n"));
+}
+
+bool is_protected(const WorkspaceView& view, const std::string& path) {
+  return std::count(view.read_only_again.begin(), view.read_only_again.end(), path) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("a folder is the workspace, writable or not") {
+  Folder here;
+  auto writable = direct(here.path());
+  REQUIRE(writable);
+  CHECK(writable->dir == here.path());
+  CHECK(writable->cwd == here.path());
+  REQUIRE(writable->mounts.size() == 1);
+  CHECK(writable->mounts[0] == sandbox::Mount{.source = here.path(), .target = here.path(), .writable = sandbox::Writable::kYes, .owner_mapped = true});
+  CHECK(writable->read_only_again.empty());
+  auto read_only = resolve_workspace(here.path(), {}, Access::kReadOnly, "");
+  REQUIRE(read_only);
+  CHECK(read_only->mounts[0].writable == sandbox::Writable::kNo);
+}
+
+TEST_CASE("the system, and folders of many, can't be one") {
+  for (const char* path : {"/", "/usr", "/usr/lib", "/etc", "/etc/ssl", "/proc", "/proc/self", "/sys", "/dev", "/dev/shm", "//", "/usr/../", "/tmp/.."}) {
+    INFO(path);
+    CHECK_FALSE(direct(path));
+  }
+  for (const char* path : {"/home", "/var", "/opt", "/tmp", "/var/tmp", "/var/lib", "/srv", "/mnt"}) {
+    if (!std::filesystem::is_directory(path) || std::filesystem::is_symlink(path)) continue;
+    check_refused(direct(path), "others keep their things");
+  }
+  CHECK(direct("/").error().code == ErrorCode::kBadInput);
+}
+
+TEST_CASE("what is no folder can't be one") {
+  Folder here;
+  here.file("file");
+  here.folder("real");
+  here.link("link", "real");
+  here.link("dangling", "nowhere");
+  check_refused(direct(""), "not a path");
+  check_refused(direct("a\nb"), "not a path");
+  check_refused(direct(here.path() + std::string("\0b", 2)), "not a path");
+  check_refused(direct(here.at("missing")), "No such file");
+  check_refused(direct(here.at("file")), "not a folder");
+  check_refused(direct(here.at("dangling")), "nowhere");
+  check_refused(direct(here.at("link")), "symbolic link");
+  CHECK(contains(direct(here.at("link")).error().hint, here.at("real")));
+}
+
+TEST_CASE("a link on the way is shown inside as well") {
+  Folder here;
+  here.folder("real/project");
+  here.link("alias", "real");
+  auto view = direct(here.at("alias/project"));
+  REQUIRE(view);
+  CHECK(view->dir == here.at("real/project"));
+  CHECK(has_link(view->symlinks, here.at("alias"), "real"));
+}
+
+TEST_CASE("a folder that can't be read is refused") {
+  Folder here;
+  ::chmod(here.path().c_str(), 0755);
+  ::chmod(here.folder("closed").c_str(), 0);
+  {
+    OrdinaryUser user;
+    auto result = direct(here.at("closed"));
+    REQUIRE_FALSE(result);
+  }
+  ::chmod(here.at("closed").c_str(), 0755);
+  CHECK(direct(here.at("closed")));
+}
+
+TEST_CASE("the state of wardenv and the workspace lie apart") {
+  Folder here;
+  here.folder("ws/inner");
+  here.folder("state/ws");
+  here.folder("states");
+  check_refused(direct(here.at("ws"), {}, here.at("ws/state")), "state");
+  check_refused(direct(here.at("ws"), {}, here.at("ws")), "state");
+  check_refused(direct(here.at("state/ws"), {}, here.at("state")), "state");
+  here.link("alias", "ws/inner");
+  check_refused(direct(here.at("ws"), {}, here.at("alias")), "state");
+  CHECK(direct(here.at("states"), {}, here.at("state")));
+}
+
+TEST_CASE("the current folder lies inside") {
+  Folder here;
+  here.folder("ws/a/b");
+  here.folder("out");
+  here.file("ws/file");
+  here.link("ws/in", "a/b");
+  here.link("ws/away", "../out");
+  CHECK(direct(here.at("ws"), "a")->cwd == here.at("ws/a"));
+  CHECK(direct(here.at("ws"), here.at("ws/a/b"))->cwd == here.at("ws/a/b"));
+  CHECK(direct(here.at("ws"), "in")->cwd == here.at("ws/a/b"));
+  CHECK(direct(here.at("ws"), "a/..")->cwd == here.at("ws"));
+  for (const char* path : {"..", "../out", "away", "/", "/tmp"}) check_refused(direct(here.at("ws"), path), "not inside");
+  check_refused(direct(here.at("ws"), "file"), "not a folder");
+  check_refused(direct(here.at("ws"), "missing"), "--cwd");
+}
+
+TEST_CASE("protected paths that exist are read-only again") {
+  Folder here;
+  here.file(".git/hooks/pre-commit");
+  here.file(".git/config");
+  here.file(".git/HEAD");
+  here.folder(".vscode");
+  here.file("sitecustomize.py");
+  here.file("evil.pth");
+  here.file("code.py");
+  here.file("sub/.vscode/settings.json");
+  auto view = direct(here.path());
+  REQUIRE(view);
+  for (const char* name : {".git/hooks", ".git/config", ".vscode", "sitecustomize.py", "evil.pth"}) {
+    INFO(name);
+    CHECK(is_protected(*view, here.at(name)));
+  }
+  for (const char* name : {"code.py", ".git", ".git/HEAD", ".envrc", "sub/.vscode"}) {
+    INFO(name);
+    CHECK_FALSE(is_protected(*view, here.at(name)));
+  }
+  CHECK(view->read_only_again.size() == 5);
+  auto read_only = resolve_workspace(here.path(), {}, Access::kReadOnly, "");
+  REQUIRE(read_only);
+  CHECK(read_only->read_only_again.empty());
+}
+
+TEST_CASE("the file that a worktree has for .git is protected") {
+  Folder here;
+  here.file(".git", "gitdir: /elsewhere\n");
+  auto view = direct(here.path());
+  REQUIRE(view);
+  CHECK(is_protected(*view, here.at(".git")));
+}
+
+TEST_CASE("a protected path behind a link is refused in a writable workspace") {
+  for (const char* name : {".git", ".git/hooks", ".vscode", "x.pth"}) {
+    INFO(name);
+    Folder here;
+    here.folder("elsewhere/hooks");
+    here.link(name, here.at("elsewhere"));
+    check_refused(direct(here.path()), "symbolic link");
+    CHECK(resolve_workspace(here.path(), {}, Access::kReadOnly, ""));
+  }
+  Folder here;
+  here.link(".envrc", "nowhere");
+  check_refused(direct(here.path()), "symbolic link");
+}
