@@ -35,9 +35,22 @@ Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, Environme
   return {};
 }
 
+// A workspace that is the venv, or its Python, itself would be mounted over it, writable.
+Status check_apart(const RunRequest& request, const sandbox::SandboxSpec& spec, const std::string& workspace) {
+  if (request.access != Access::kDirect) return {};
+  for (const sandbox::Mount& mount : spec.mounts) {
+    if (mount.target != workspace || mount.writable == sandbox::Writable::kYes) continue;
+    return fail(ErrorCode::kBadInput, "the workspace `" + workspace + "` is the virtual environment or its Python, which stay read-only",
+                "name the folder of the project, or use --access read-only");
+  }
+  return {};
+}
+
+// After add_venv.
 Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   auto workspace = resolve_workspace(request.workspace, request.cwd, request.access, state_folder());
   if (!workspace) return tl::unexpected(workspace.error());
+  WARDENV_TRY(check_apart(request, spec, workspace->dir));
   append(spec.mounts, workspace->mounts);
   append(spec.symlinks, workspace->symlinks);
   append(spec.read_only_again, workspace->read_only_again);

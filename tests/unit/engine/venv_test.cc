@@ -238,3 +238,28 @@ TEST_CASE("a writable venv: the venv alone") {
     CHECK(has_mount(spec->mounts, base));
   }
 }
+
+TEST_CASE("a workspace that is the venv or its Python would make it writable: refused") {
+  Folder here;
+  const std::string base = make_python(here, "py");
+  RunRequest request;
+  request.argv = {"true"};
+  request.venv = make_venv(here, "venv", base);
+  for (const std::string& folder : {*request.venv, base}) {
+    request.workspace = folder;
+    request.access = Access::kDirect;
+    auto spec = build_spec(request, "R");
+    REQUIRE_FALSE(spec);
+    CHECK(contains(spec.error().message, "stay read-only"));
+    request.access = Access::kReadOnly;
+    CHECK(build_spec(request, "R"));
+  }
+  request.access = Access::kDirect;
+  request.workspace = here.folder("venv/project");
+  CHECK(build_spec(request, "R"));
+  request.workspace = here.path();
+  CHECK(build_spec(request, "R"));
+  request.workspace = *request.venv;
+  request.venv_access = VenvAccess::kWritable;
+  CHECK(build_spec(request, "R"));
+}
