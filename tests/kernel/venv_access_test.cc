@@ -15,7 +15,9 @@ using namespace wardenv::testing;
 
 namespace {
 
-constexpr const char* kWriteInto = "import os, sys\nopen(sys.prefix + '/lib/left', 'w').write('x')\nos.rename(sys.prefix + '/pyvenv.cfg', sys.prefix + '/moved')\n";
+constexpr const char* kWriteInto =
+    "import os, sys\nopen(sys.prefix + '/lib/left', 'w').write('x')\nos.rename(sys.prefix + '/pyvenv.cfg', sys.prefix "
+    "+ '/moved')\n";
 
 // A venv without pip. Its interpreter is a link to the system's, or a copy of it.
 std::string make_venv(const ScratchFolder& folder, const char* how) {
@@ -47,7 +49,8 @@ TEST_CASE("a venv is read-only by default, inside and outside of the workspace")
     CHECK(report.err.text.find("Read-only file system") != std::string::npos);
     CHECK_FALSE(there(venv + "/lib/left"));
     CHECK(there(venv + "/pyvenv.cfg"));
-    const RunReport rename = run_python(workspace, venv, VenvAccess::kReadOnly, "import os, sys; os.rename(sys.prefix, sys.prefix + '2')");
+    const RunReport rename =
+        run_python(workspace, venv, VenvAccess::kReadOnly, "import os, sys; os.rename(sys.prefix, sys.prefix + '2')");
     CHECK(rename.exit_code == 1);
     CHECK(there(venv));
   }
@@ -67,7 +70,8 @@ TEST_CASE("a writable venv is writable, and what was written is the caller's") {
       struct stat status {};
       REQUIRE(::stat((venv + "/lib/left").c_str(), &status) == 0);
       CHECK(status.st_uid == ::geteuid());
-      CHECK_FALSE(run_python(workspace, venv, VenvAccess::kWritable, "pass").error == std::nullopt);  // its pyvenv.cfg is gone
+      CHECK_FALSE(run_python(workspace, venv, VenvAccess::kWritable, "pass").error ==
+                  std::nullopt);  // its pyvenv.cfg is gone
     }
   }
 }
@@ -89,13 +93,14 @@ TEST_CASE("a writable venv in a workspace that is read-only") {
 TEST_CASE("the base interpreter of a writable venv stays read-only") {
   ScratchFolder workspace;
   const std::string venv = make_venv(workspace, "--symlinks");
-  const RunReport report = run_python(workspace, venv, VenvAccess::kWritable,
-                                      "import os, errno, sysconfig\n"
-                                      "for path in (os.__file__, os.path.dirname(os.__file__), os.path.realpath('/usr/bin/python3')):\n"
-                                      "  assert os.statvfs(path).f_flag & os.ST_RDONLY, path\n"
-                                      "  try: os.rename(path, path + '2')\n"
-                                      "  except OSError as error: assert error.errno == errno.EROFS, error\n"
-                                      "  else: raise SystemExit(9)\n");
+  const RunReport report =
+      run_python(workspace, venv, VenvAccess::kWritable,
+                 "import os, errno, sysconfig\n"
+                 "for path in (os.__file__, os.path.dirname(os.__file__), os.path.realpath('/usr/bin/python3')):\n"
+                 "  assert os.statvfs(path).f_flag & os.ST_RDONLY, path\n"
+                 "  try: os.rename(path, path + '2')\n"
+                 "  except OSError as error: assert error.errno == errno.EROFS, error\n"
+                 "  else: raise SystemExit(9)\n");
   INFO((report.error ? report.error->message : std::string()) << report.err.text);
   CHECK(report.exit_code == 0);
 }

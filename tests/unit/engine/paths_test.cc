@@ -70,7 +70,9 @@ TEST_CASE("links are followed and told, each at its real place") {
   auto resolved = resolve_path(here.at("one/two/file"));
   REQUIRE(resolved);
   CHECK(resolved->real == here.at("real/deep/file"));
-  CHECK(resolved->symlinks == std::vector<sandbox::Symlink>{{here.at("one"), "real"}, {here.at("real/two"), here.at("one/deep")}, {here.at("one"), "real"}});
+  CHECK(resolved->symlinks == std::vector<sandbox::Symlink>{{here.at("one"), "real"},
+                                                            {here.at("real/two"), here.at("one/deep")},
+                                                            {here.at("one"), "real"}});
 }
 
 TEST_CASE(".. goes up from where a link led, not from where it was") {

@@ -19,7 +19,8 @@ namespace wardenv::testing {
 class Folder {
  public:
   Folder() {
-    std::string name = (std::filesystem::canonical(std::filesystem::temp_directory_path()) / "wardenv-unit.XXXXXX").string();
+    std::string name =
+        (std::filesystem::canonical(std::filesystem::temp_directory_path()) / "wardenv-unit.XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   ~Folder() {
@@ -74,7 +75,8 @@ class OrdinaryUser {
 };
 
 inline bool has_mount(const std::vector<sandbox::Mount>& mounts, const std::string& path) {
-  return std::any_of(mounts.begin(), mounts.end(), [&](const sandbox::Mount& mount) { return mount.source == path && mount.target == path; });
+  return std::any_of(mounts.begin(), mounts.end(),
+                     [&](const sandbox::Mount& mount) { return mount.source == path && mount.target == path; });
 }
 
 inline bool has_link(const std::vector<sandbox::Symlink>& links, const std::string& path, const std::string& target) {

@@ -13,7 +13,8 @@ using namespace wardenv::testing;
 namespace {
 
 std::string content_of(const SystemView& view, const std::string& path) {
-  auto file = std::find_if(view.files.begin(), view.files.end(), [&](const sandbox::SyntheticFile& f) { return f.path == path; });
+  auto file = std::find_if(view.files.begin(), view.files.end(),
+                           [&](const sandbox::SyntheticFile& f) { return f.path == path; });
   return file == view.files.end() ? "" : file->content;
 }
 
@@ -49,7 +50,8 @@ TEST_CASE("of /etc only what is named, and never what is secret") {
   const SystemView view = system_view("h", "/home/x");
   for (const sandbox::Mount& mount : view.mounts) {
     INFO(mount.source);
-    for (const char* secret : {"/etc/shadow", "/etc/gshadow", "/etc/ssl/private", "/etc/ssh", "/etc/sudoers", "/root", "/home", "/var", "/run", "/proc"}) {
+    for (const char* secret : {"/etc/shadow", "/etc/gshadow", "/etc/ssl/private", "/etc/ssh", "/etc/sudoers", "/root",
+                               "/home", "/var", "/run", "/proc"}) {
       CHECK_FALSE(is_beneath(secret, mount.target));
       CHECK_FALSE(is_beneath(mount.target, secret));
     }
@@ -69,7 +71,8 @@ TEST_CASE("files of our own name nobody of the host") {
     INFO(file.path);
     CHECK(is_beneath(file.path, "/etc"));
     CHECK(file.content.ends_with('\n'));
-    CHECK(std::count_if(view.files.begin(), view.files.end(), [&](const sandbox::SyntheticFile& f) { return f.path == file.path; }) == 1);
+    CHECK(std::count_if(view.files.begin(), view.files.end(),
+                        [&](const sandbox::SyntheticFile& f) { return f.path == file.path; }) == 1);
     CHECK_FALSE(has_mount(view.mounts, file.path));
   }
   CHECK_FALSE(contains(content_of(view, "/etc/resolv.conf"), "nameserver "));

@@ -71,7 +71,9 @@ TEST_CASE("pyvenv.cfg is read as Python reads it") {
   Folder here;
   const std::string base = make_python(here, "py");
   const std::string venv = make_venv(here, "venv", base);
-  here.file("venv/pyvenv.cfg", "# no key here\r\n  HOME =  " + base + "/bin\t\r\n\nInclude-System-Site-Packages = true\nversion_info = 3.11.2.final\n= x\nlast");
+  here.file("venv/pyvenv.cfg",
+            "# no key here\r\n  HOME =  " + base +
+                "/bin\t\r\n\nInclude-System-Site-Packages = true\nversion_info = 3.11.2.final\n= x\nlast");
   auto view = resolve_venv(venv);
   REQUIRE(view);
   CHECK(view->version == "3.11.2.final");
@@ -231,7 +233,8 @@ TEST_CASE("a writable venv: the venv alone") {
     REQUIRE(spec);
     for (const sandbox::Mount& mount : spec->mounts) {
       INFO(mount.target);
-      const bool writable = mount.target == workspace.path() || (mount.target == *request.venv && access == VenvAccess::kWritable);
+      const bool writable =
+          mount.target == workspace.path() || (mount.target == *request.venv && access == VenvAccess::kWritable);
       CHECK((mount.writable == sandbox::Writable::kYes) == writable);
     }
     CHECK(has_mount(spec->mounts, *request.venv));

@@ -11,7 +11,8 @@ using namespace wardenv::testing;
 
 namespace {
 
-Result<WorkspaceView> direct(const std::string& dir, const std::optional<std::string>& cwd = {}, const std::string& state = {}) {
+Result<WorkspaceView> direct(const std::string& dir, const std::optional<std::string>& cwd = {},
+                             const std::string& state = {}) {
   return resolve_workspace(dir, cwd, Access::kDirect, state);
 }
 
@@ -35,7 +36,9 @@ TEST_CASE("a folder is the workspace, writable or not") {
   CHECK(writable->dir == here.path());
   CHECK(writable->cwd == here.path());
   REQUIRE(writable->mounts.size() == 1);
-  CHECK(writable->mounts[0] == sandbox::Mount{.source = here.path(), .target = here.path(), .writable = sandbox::Writable::kYes, .owner_mapped = true});
+  CHECK(writable->mounts[0] ==
+        sandbox::Mount{
+            .source = here.path(), .target = here.path(), .writable = sandbox::Writable::kYes, .owner_mapped = true});
   CHECK(writable->read_only_again.empty());
   auto read_only = resolve_workspace(here.path(), {}, Access::kReadOnly, "");
   REQUIRE(read_only);
@@ -43,7 +46,8 @@ TEST_CASE("a folder is the workspace, writable or not") {
 }
 
 TEST_CASE("the system, and folders of many, can't be one") {
-  for (const char* path : {"/", "/usr", "/usr/lib", "/etc", "/etc/ssl", "/proc", "/proc/self", "/sys", "/dev", "/dev/shm", "//", "/usr/../", "/tmp/.."}) {
+  for (const char* path : {"/", "/usr", "/usr/lib", "/etc", "/etc/ssl", "/proc", "/proc/self", "/sys", "/dev",
+                           "/dev/shm", "//", "/usr/../", "/tmp/.."}) {
     INFO(path);
     CHECK_FALSE(direct(path));
   }
@@ -117,7 +121,8 @@ TEST_CASE("the current folder lies inside") {
   CHECK(direct(here.at("ws"), here.at("ws/a/b"))->cwd == here.at("ws/a/b"));
   CHECK(direct(here.at("ws"), "in")->cwd == here.at("ws/a/b"));
   CHECK(direct(here.at("ws"), "a/..")->cwd == here.at("ws"));
-  for (const char* path : {"..", "../out", "away", "/", "/tmp"}) check_refused(direct(here.at("ws"), path), "not inside");
+  for (const char* path : {"..", "../out", "away", "/", "/tmp"})
+    check_refused(direct(here.at("ws"), path), "not inside");
   check_refused(direct(here.at("ws"), "file"), "not a folder");
   check_refused(direct(here.at("ws"), "missing"), "--cwd");
 }
