@@ -23,8 +23,10 @@ class ComparisonTest(unittest.TestCase):
             file.flush()
             return cpython.read_known(pathlib.Path(file.name))
 
-    def judge(self, lost, known):
-        return cpython.judge(set(lost), self.known(known), {"test_a", "test_b"}.__contains__)
+    def judge(self, lost, known, passed=()):
+        """Of two runs in which `lost` passed outside alone, and `passed` on both sides."""
+        inside = cpython.Results({}, set(passed))
+        return cpython.judge(set(lost), self.known(known), cpython.Results({}, set(passed) | set(lost)), inside)
 
     def test_a_summary_is_read(self):
         self.assertEqual(cpython.read_summary(self.SUMMARY), {"test_a": "failed", "test_b": "skipped", "test_c": "skipped", "test_d": "empty"})
@@ -49,8 +51,19 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual(self.judge(["test.test_a.T.x"], "test.test_a.T.x because # not\n"), [])
         self.assertEqual(self.judge(["test.test_a.T.x", "test.test_a.T.y"], "test.test_a.T.* because\n"), [])
         self.assertIn("NEW", self.judge(["test.test_a.T.x"], "test.test_a.U.* because\ntest_z because\n")[0])
-        self.assertIn("NO MORE", self.judge([], "test.test_a.T.x because\n")[0])
-        self.assertEqual(self.judge([], "test.test_z.T.x did not run\n"), [])
+        self.assertEqual(self.judge([], "test.test_z.T.x did not run\ntest_z neither\n"), [])
+        for line in ("test.test_a.T.x because\n", "test.test_a.T.* because\n", "test_a because\n"):
+            self.assertIn("NO MORE", self.judge([], line, ["test.test_a.T.x"])[0])
+
+    def test_a_line_for_hosts_without_cgroup(self):
+        known = self.known("a.b without cgroup: because\nc.d because\n")
+        self.assertEqual(set(cpython.applicable(known, True)), {"c.d"})
+        self.assertEqual(cpython.applicable(known, False), known)
+
+    def test_modules_of_names(self):
+        for name, module in (("test.test_os.T.x", "test_os"), ("setUpClass (test.test_os.T)", "test_os"), ("ctypes.test.test_x.T.x", "test_ctypes"),
+                             ("test.test_asyncio.test_events.T.x", "test_asyncio"), ("test_spwd", "test_spwd")):
+            self.assertEqual(cpython.module_of(name), module)
 
     def test_a_list_needs_reasons(self):
         for text in ("test_a\n", "test_a one\ntest_a two\n"):
@@ -61,7 +74,7 @@ class ComparisonTest(unittest.TestCase):
 @unittest.skipUnless(HAVE_SUITE, "libpython3.11-testsuite is not installed")
 class CPythonTest(unittest.TestCase):
     def test_short_set(self):
-        done = subprocess.run([sys.executable, cpython.__file__], capture_output=True, text=True, timeout=540)
+        done = subprocess.run([sys.executable, cpython.__file__], capture_output=True, text=True, timeout=580)
         print(done.stdout)
         self.assertEqual(done.returncode, 0, done.stdout[-6000:] + done.stderr[-3000:])
 
