@@ -28,16 +28,20 @@ import wardenv_testing as testing  # noqa: E402  (found by the line before)
 
 PYTHON = "/usr/bin/python3.11"
 KNOWN = HERE / "cpython_known.txt"
-INSIDE = ["--no-venv", "--timeout", "40m", "--memory", "2G", "--cpu", "2", "--processes", "256", "--tmp-size", "1G", "--output-limit", "16M"]
-SHORT = ["test_os", "test_posix", "test_posixpath", "test_shutil", "test_tempfile", "test_glob", "test_stat", "test_fcntl", "test_mmap", "test_pty",
+INSIDE = ["--no-venv", "--timeout", "40m", "--memory", "2G", "--cpu", "2", "--processes", "256", "--tmp-size", "1G",
+          "--output-limit", "16M"]
+SHORT = ["test_os", "test_posix", "test_posixpath", "test_shutil", "test_tempfile", "test_glob", "test_stat", "test_fcntl", "test_mmap",
+         "test_pty",
          "test_epoll", "test_subprocess", "test_socket", "test_dbm", "test_locale",
-         "test_zoneinfo", "test_ctypes", "test_resource", "test_pwd", "test_grp", "test_spwd", "test_thread", "test_fork1", "test_wait3", "test_import",
+         "test_zoneinfo", "test_ctypes", "test_resource", "test_pwd", "test_grp", "test_spwd", "test_thread", "test_fork1", "test_wait3",
+         "test_import",
          "test_context", "test_site", "test_pipes"]
-# Left out on both sides: the refused socket makes a thread of theirs write into regrtest's protocol, and the whole module counts as crashed.
+# Left out on both sides: the refused socket makes a thread of theirs write into regrtest's protocol, and all of the module counts
+# as crashed.
 IGNORED = ["*UDPLITE*"]
 # Modules whose tests' names don't begin with `test.NAME`.
-PACKAGES = {"ctypes": "test_ctypes", "distutils": "test_distutils", "lib2to3": "test_lib2to3", "unittest": "test_unittest", "idlelib": "test_idle",
-            "tkinter": "test_tk"}
+PACKAGES = {"ctypes": "test_ctypes", "distutils": "test_distutils", "lib2to3": "test_lib2to3", "unittest": "test_unittest",
+            "idlelib": "test_idle", "tkinter": "test_tk"}
 
 # Headings of regrtest's summary, and what the modules below them came to.
 HEADINGS = [(re.compile(r"^\d+ tests? failed"), "failed"), (re.compile(r"^\d+ tests? altered the execution environment"), "altered"),
@@ -115,7 +119,7 @@ def run_both(scratch, modules, jobs, seconds):
 
 
 def module_of(name):
-    """"test_os" of "test.test_os.ChownFileTests.test_chown" and of "setUpClass (test.test_os.T)"; a package's tests belong to its module."""
+    """"test_os" of "test.test_os.ChownFileTests.test_chown" and of "setUpClass (test.test_os.T)"; a package's tests are its module's."""
     dotted = name.partition("(")[2].rstrip(")") if "(" in name else name
     first, *rest = dotted.split(".")
     if first in PACKAGES:
@@ -126,7 +130,8 @@ def module_of(name):
 def differences(outside, inside):
     """Names of the tests that passed outside and not inside, and of the modules that ran outside and not inside."""
     lost = outside.passed - inside.passed
-    lost |= {name for name, state in inside.modules.items() if state != outside.state(name) and not any(module_of(test) == name for test in lost)}
+    told = {module_of(name) for name in lost}
+    lost |= {name for name, state in inside.modules.items() if state != outside.state(name) and name not in told}
     return lost
 
 

@@ -29,11 +29,13 @@ class ComparisonTest(unittest.TestCase):
         return cpython.judge(set(lost), self.known(known), cpython.Results({}, set(passed) | set(lost)), inside)
 
     def test_a_summary_is_read(self):
-        self.assertEqual(cpython.read_summary(self.SUMMARY), {"test_a": "failed", "test_b": "skipped", "test_c": "skipped", "test_d": "empty"})
+        expected = {"test_a": "failed", "test_b": "skipped", "test_c": "skipped", "test_d": "empty"}
+        self.assertEqual(cpython.read_summary(self.SUMMARY), expected)
 
     def test_results_of_tests_are_read(self):
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
-            file.write('<testsuites><testsuite><testcase name="test.test_a.T.good"/><testcase name="test.test_a.T.bad"><failure/></testcase>'
+            file.write('<testsuites><testsuite><testcase name="test.test_a.T.good"/>'
+                       '<testcase name="test.test_a.T.bad"><failure/></testcase>'
                        '<testcase/><testcase name="test.test_a.T.left"><skipped>why</skipped></testcase></testsuite></testsuites>')
             file.flush()
             self.assertEqual(cpython.read_tests(file.name), ({"test.test_a.T.good"}, {"test.test_a.T.left"}))
@@ -61,8 +63,8 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual(cpython.applicable(known, False), known)
 
     def test_modules_of_names(self):
-        for name, module in (("test.test_os.T.x", "test_os"), ("setUpClass (test.test_os.T)", "test_os"), ("ctypes.test.test_x.T.x", "test_ctypes"),
-                             ("test.test_asyncio.test_events.T.x", "test_asyncio"), ("test_spwd", "test_spwd")):
+        for name, module in (("test.test_os.T.x", "test_os"), ("setUpClass (test.test_os.T)", "test_os"),
+                             ("ctypes.test.test_x.T.x", "test_ctypes"), ("test.test_asyncio.test_events.T.x", "test_asyncio"), ("test_spwd", "test_spwd")):
             self.assertEqual(cpython.module_of(name), module)
 
     def test_a_list_needs_reasons(self):

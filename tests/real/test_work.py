@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real work inside: what people do in a virtual environment works as it does outside. Each test runs the same thing on both sides."""
+import base64
 import glob
 import hashlib
-import base64
 import os
 import shutil
-import subprocess
 import textwrap
 import unittest
 import zipfile
@@ -85,7 +84,8 @@ class Building(Work):
     def test_extension_by_setuptools(self):
         wheel = glob.glob(WHEELS + "/setuptools-*.whl")[0]
         self.scratch.write("fast.c", EXTENSION)
-        self.scratch.write("setup.py", "from setuptools import setup, Extension\nsetup(name='fast', version='1', ext_modules=[Extension('fast', ['fast.c'])])\n")
+        self.scratch.write("setup.py", "from setuptools import setup, Extension\n"
+                                       "setup(name='fast', version='1', ext_modules=[Extension('fast', ['fast.c'])])\n")
         build = [PYTHON, "-c", f"import sys; sys.path.insert(0, {wheel!r}); sys.argv = ['setup.py', 'build_ext', '--inplace']\n"
                                "exec(open('setup.py').read())"]
         for side in (self.outside, self.inside):
@@ -106,7 +106,8 @@ class Building(Work):
             shutil.rmtree(self.scratch.path("package/__pycache__"))
 
     def test_unittest(self):
-        self.scratch.write("test_it.py", "import unittest\nclass T(unittest.TestCase):\n  def test_good(self): pass\n  def test_bad(self): self.fail('as asked')\n")
+        self.scratch.write("test_it.py", "import unittest\nclass T(unittest.TestCase):\n  def test_good(self): pass\n"
+                                         "  def test_bad(self): self.fail('as asked')\n")
         command = [PYTHON, "-m", "unittest", "-v", "test_it"]
         outside = run_outside(self.scratch, command)
         run = self.scratch.run(command)
@@ -161,8 +162,8 @@ class Git(Work):
         self.make_repository()
         self.commit(self.outside, "first")
         before = self.outside("git", "config", "--list")
-        attempts = (["git", "config", "core.fsmonitor", "./evil"], ["sh", "-c", "echo evil > .git/hooks/post-commit"], ["mv", ".git/hooks", ".git/away"],
-                    ["mv", ".git", "away"])
+        attempts = (["git", "config", "core.fsmonitor", "./evil"], ["sh", "-c", "echo evil > .git/hooks/post-commit"],
+                    ["mv", ".git/hooks", ".git/away"], ["mv", ".git", "away"])
         for attempt in attempts:
             with self.subTest(attempt=attempt):
                 self.assertNotEqual(self.scratch.run(attempt).status, 0)
@@ -289,11 +290,13 @@ class Library(Work):
             print(two.execute("SELECT count(*) FROM t").fetchone(), os.path.exists("a.db-wal"), os.path.exists("a.db-shm"))
             try: two.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error: print(error)
-            code = "import sqlite3\\ntry: sqlite3.connect('a.db', timeout=0).execute('INSERT INTO t VALUES (2)')\\nexcept Exception as e: print(e)"
+            code = ("import sqlite3\\ntry: sqlite3.connect('a.db', timeout=0).execute('INSERT INTO t VALUES (2)')\\n"
+                    "except Exception as e: print(e)")
             print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
             one.execute("COMMIT")
             two.execute("INSERT INTO t VALUES (3)")
-            print(two.execute("SELECT x FROM t").fetchall(), two.execute("PRAGMA integrity_check").fetchone(), sqlite3.connect(":memory:").execute("SELECT 1").fetchall())
+            print(two.execute("SELECT x FROM t").fetchall(), two.execute("PRAGMA integrity_check").fetchone())
+            print(sqlite3.connect(":memory:").execute("SELECT 1").fetchall())
             print("done")
         """)
 
@@ -354,12 +357,13 @@ class Library(Work):
 
     def test_what_belongs_to_the_system(self):
         self.same_python("""
-            import ctypes, ctypes.util, datetime, getpass, locale, os, platform, pwd, ssl, time, uuid, zoneinfo, random, secrets, hashlib, resource
-            context = ssl.create_default_context(); print(context.verify_mode, ssl.OPENSSL_VERSION, ssl.create_default_context().cert_store_stats())
+            import ctypes, ctypes.util, datetime, getpass, hashlib, locale, os, platform, pwd, resource, secrets, ssl, time, uuid, zoneinfo
+            context = ssl.create_default_context(); print(context.verify_mode, ssl.OPENSSL_VERSION, context.cert_store_stats())
             libc = ctypes.CDLL(None, use_errno=True); print(libc.abs(-3), ctypes.util.find_library("z"))
             callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))(lambda a, b: a[0] - b[0])
             numbers = (ctypes.c_int * 4)(3, 1, 2, 0); libc.qsort(numbers, 4, 4, callback); print(list(numbers))
-            print(datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")).isoformat(), len(zoneinfo.available_timezones()) > 400)
+            print(datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")).isoformat())
+            print(len(zoneinfo.available_timezones()) > 400)
             print(locale.setlocale(locale.LC_ALL, "C.UTF-8"), locale.nl_langinfo(locale.CODESET), platform.libc_ver(), platform.machine())
             print(len(secrets.token_bytes(8)), uuid.uuid4().version, hashlib.scrypt(b"a", salt=b"b", n=2, r=1, p=1).hex()[:8], time.tzname)
             assert pwd.getpwuid(os.getuid()).pw_name == getpass.getuser() and resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -373,7 +377,8 @@ def write_wheel(path, name, version, source, requires=()):
     """A wheel of one module (PEP 427)."""
     info = f"{name}-{version}.dist-info"
     files = {f"{name}.py": source, f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {r}\n" for r in requires),
+             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+                                 + "".join(f"Requires-Dist: {requirement}\n" for requirement in requires),
              f"{info}/entry_points.txt": f"[console_scripts]\n{name}-tool = {name}:main\n"}
     record = "".join(f"{file},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},{len(text)}\n"
                      for file, text in files.items())
@@ -411,10 +416,12 @@ class Pip(Work):
 
     def in_venv(self, command, *options):
         env = testing.environment(self.user, self.scratch.state)
-        return testing.run_wardenv(["--venv", self.venv, "--workspace", self.scratch.workspace, *LIMITS, *options], command, self.user, env=env)
+        options = ["--venv", self.venv, "--workspace", self.scratch.workspace, *LIMITS, *options]
+        return testing.run_wardenv(options, command, self.user, env=env)
 
     def in_writable_venv(self, command):
-        argv = [testing.WALLS, "--walls", "all", "--workspace", self.scratch.workspace, "--writable-venv", self.venv, "--timeout-ms", "120000", "--", *command]
+        argv = [testing.WALLS, "--walls", "all", "--workspace", self.scratch.workspace, "--writable-venv", self.venv,
+                "--timeout-ms", "120000", "--", *command]
         return testing.to_run(testing.execute(argv, self.user, env=testing.environment(self.user, self.scratch.state)))
 
     def installed(self):
@@ -450,7 +457,7 @@ class Pip(Work):
         remove = self.pip("uninstall", "-q", "-y", "tinytop", "tinybase")
         tool = [self.venv + "/bin/tinytop-tool"]
         self.outside(*self.install())
-        self.assertEqual([name for name in self.installed()], expected)
+        self.assertEqual(self.installed(), expected)
         self.assertEqual(self.outside(*tool), "top on base\n")
         self.outside(*remove)
         run = self.in_writable_venv(self.install())
@@ -466,9 +473,9 @@ class Pip(Work):
         self.assertIn("No matching distribution", run.report["stderr"], run)
 
     def test_a_requirement_that_is_not_there(self):
-        for command in (self.pip("install", "-q", "--no-index", "--find-links", "wheelhouse", "--target", "target", "no-such-thing"),):
-            self.assertEqual(run_outside(self.scratch, command)[0], 1)
-            self.assertEqual(self.in_venv(command).status, 1)
+        command = self.pip("install", "-q", "--no-index", "--find-links", "wheelhouse", "--target", "target", "no-such-thing")
+        self.assertEqual(run_outside(self.scratch, command)[0], 1)
+        self.assertEqual(self.in_venv(command).status, 1)
 
 
 def for_both(*bases):
