@@ -64,7 +64,8 @@ class ComparisonTest(unittest.TestCase):
 
     def test_modules_of_names(self):
         for name, module in (("test.test_os.T.x", "test_os"), ("setUpClass (test.test_os.T)", "test_os"),
-                             ("ctypes.test.test_x.T.x", "test_ctypes"), ("test.test_asyncio.test_events.T.x", "test_asyncio"), ("test_spwd", "test_spwd")):
+                             ("ctypes.test.test_x.T.x", "test_ctypes"), ("test.test_asyncio.test_events.T.x", "test_asyncio"),
+                             ("test_spwd", "test_spwd")):
             self.assertEqual(cpython.module_of(name), module)
 
     def test_a_list_needs_reasons(self):
