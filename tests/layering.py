@@ -12,15 +12,15 @@ RULES = {
     "sandbox/seccomp": (("sandbox/base",), ("seccomp.h",)),
     "sandbox": (("sandbox/base", "sandbox/seccomp"), ("boost/process", "boost/asio", "nlohmann/")),
     "policy": (("sandbox/base",), ("nlohmann/", "yaml-cpp/", "re2/", "SQLiteCpp/", "hiredis/")),
-    "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/")),
-    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/")),
+    "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/", "toml++/")),
+    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/")),
 }
 # A library that only these files of a folder may use.
 ONLY = {
     ("sandbox", "boost/"): {"sandbox/launcher_client.cc"},
     ("sandbox", "nlohmann/"): {"sandbox/plan_json.cc"},
 }
-THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/)")
+THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/|openssl/|toml\+\+/|zlib\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 FOLDERS = ("sandbox", "policy", "engine", "tools")
 
