@@ -117,6 +117,8 @@ RunReport conclude(RunReport report, const sandbox::LaunchPlan& plan, const RunE
   }
   if (end.out_of_memory || event.cause == wire::Cause::kMemory) {
     set_signal(report, Outcome::kMemoryExceeded, SIGKILL, 128 + SIGKILL);
+  } else if (end.output_exceeded) {
+    set_signal(report, Outcome::kOutputExceeded, SIGKILL, 128 + SIGKILL);
   } else if (event.cause == wire::Cause::kTimeout) {
     set_signal(report, Outcome::kTimedOut, SIGKILL, 124);
   } else if (event.cause == wire::Cause::kCancelled || end.cancelled) {
@@ -278,13 +280,14 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
 
   Capture out(request.output_limit_bytes);
   Capture err(request.output_limit_bytes);
-  const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err);
+  const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err, request.on_output_limit);
   report.usage = usage_of(end.last, launched->leaf.usage(), Clock::now() - begin);
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
+  report.entered = end.launcher_died || end.last.kind != wire::EventKind::kFailed;
   impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died) explain_exec_failure(report, request, end.last);

@@ -19,10 +19,21 @@ namespace wardenv::engine {
 
 enum class Access { kReadOnly, kDirect };
 enum class StdinMode { kNull, kInherit };
+enum class OnOutputLimit {
+  kTruncate,  // head and tail are kept, the rest is counted; the run goes on
+  kKill,      // the run ends with kOutputExceeded
+};
 
 // kWritable is for profiles that install packages: the command may change the venv itself, never the Python that it is based on. What it
 // leaves there (scripts, .pth files) runs wherever the venv is used next, so such a venv is to be used in sandboxes only.
 enum class VenvAccess { kReadOnly, kWritable };
+
+// A folder or file of the host that a policy profile adds to what a command sees, at the same path.
+struct ProfileMount {
+  std::string path{};                            // absolute; resolved before it is mounted
+  Access access = Access::kReadOnly;             // kDirect: files keep their owner outside, and the command can write
+  bool operator==(const ProfileMount&) const = default;
+};
 
 // What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
 struct RunRequest {
@@ -35,7 +46,10 @@ struct RunRequest {
   sandbox::Network network = sandbox::Network::kNone;
   sandbox::Limits limits;
   std::uint64_t output_limit_bytes = 1ULL << 20;  // each stream
+  OnOutputLimit on_output_limit = OnOutputLimit::kTruncate;
   std::vector<std::string> env{};           // "NAME=VALUE" in addition to the built environment
+  std::vector<std::string> profile_env{};   // the same from a policy profile: names that change how programs load or start are taken too
+  std::vector<ProfileMount> mounts{};       // from a policy profile; not reachable from the command line
   StdinMode stdin_mode = StdinMode::kNull;
   sandbox::Degradable degradable;
   bool require_cgroup = false;
@@ -60,6 +74,13 @@ struct CapturedStream {
   bool truncated = false;
 };
 
+// What the policy said of the call, as the report tells it. Without a policy: see report_json.
+struct DecisionSummary {
+  std::string effect{};   // allow | deny | require_approval
+  std::string rule{};
+  std::string reason{};
+};
+
 // The run as data: also for failures. See interfaces.md for the JSON form (engine/report_json.h).
 struct RunReport {
   std::string run_id{};
@@ -71,6 +92,8 @@ struct RunReport {
   sandbox::Usage usage;
   std::vector<Violation> violations{};
   sandbox::Enforced enforced;
+  bool entered = false;              // whether a process of this run may have existed in its sandbox; without it a quota is given back
+  std::optional<DecisionSummary> decision;
   std::uint32_t prepared_steps = 0;  // how many steps of the plan had been applied before the call
   std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
   int exit_status = 125;            // what `wardenv run` exits with

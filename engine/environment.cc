@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 namespace wardenv::engine {
 namespace {
@@ -51,14 +52,28 @@ bool valid_name(std::string_view name) {
   return !name.empty() && !digit(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
 }
 
+enum class Names { kAny, kHarmless };
+
 // Proxy variables are honoured in lower case too, so dangerous names are compared in upper case.
-Status check_name(const std::string& name) {
+Status check_name(const std::string& name, Names names) {
   if (!valid_name(name)) return fail(ErrorCode::kBadInput, "`" + name + "` is not a name of an environment variable", "for example --env DEBUG=1");
   if (any_match(kOurs, name)) return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` is set by wardenv itself");
-  if (any_match(kHarmlessPython, name)) return {};
+  if (names == Names::kAny || any_match(kHarmlessPython, name)) return {};
   if (!any_match(kDangerous, upper(name))) return {};
   return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` changes what programs load or start",
               "it needs an entry in a policy profile; --env does not take it");
+}
+
+// Names of `variables`, each checked and given once.
+Status collect(const std::vector<std::string>& variables, Names which, std::set<std::string>& names) {
+  for (const std::string& variable : variables) {
+    const auto equals = variable.find('=');
+    if (equals == std::string::npos) return fail(ErrorCode::kBadInput, "`" + variable + "` has no value", "for example --env DEBUG=1");
+    const std::string name = variable.substr(0, equals);
+    WARDENV_TRY(check_name(name, which));
+    if (!names.insert(name).second) return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` is given twice");
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,16 +87,10 @@ Result<std::vector<std::string>> build_environment(const EnvironmentInput& input
   variables.push_back("WARDENV_RUN_ID=" + input.run_id);
   std::vector<std::string> defaults{"TMPDIR=/tmp", "LANG=C.UTF-8", "TERM=dumb", "PYTHONUNBUFFERED=1"};
   std::set<std::string> names;
-  for (const std::string& variable : input.extra) {
-    const auto equals = variable.find('=');
-    if (equals == std::string::npos) return fail(ErrorCode::kBadInput, "`" + variable + "` has no value", "for example --env DEBUG=1");
-    const std::string name = variable.substr(0, equals);
-    WARDENV_TRY(check_name(name));
-    if (!names.insert(name).second) return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` is given twice");
-    std::erase_if(defaults, [&](const std::string& item) { return item.starts_with(name + "="); });
-  }
-  variables.insert(variables.end(), defaults.begin(), defaults.end());
-  variables.insert(variables.end(), input.extra.begin(), input.extra.end());
+  WARDENV_TRY(collect(input.extra, Names::kHarmless, names));
+  WARDENV_TRY(collect(input.profile, Names::kAny, names));
+  std::erase_if(defaults, [&](const std::string& item) { return names.count(item.substr(0, item.find('='))) != 0; });
+  for (const auto* list : {&std::as_const(defaults), &input.profile, &input.extra}) variables.insert(variables.end(), list->begin(), list->end());
   return variables;
 }
 

@@ -14,6 +14,7 @@ struct EnvironmentInput {
   std::string home;
   std::string run_id;
   std::vector<std::string> extra;  // "NAME=VALUE"
+  std::vector<std::string> profile{};  // the same, from a policy profile: dangerous names are taken, ours are not
 };
 
 // The variables of interfaces.md and the extra ones. Errors kBadInput: a malformed name, one given twice, one that is ours, or one that

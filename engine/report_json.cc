@@ -68,6 +68,10 @@ json enforced_object(const sandbox::Enforced& enforced) {
           {"degraded", enforced.degraded}};
 }
 
+json decision_object(const DecisionSummary& decision) {
+  return {{"effect", decision.effect}, {"rule", decision.rule}, {"reason", decision.reason}};
+}
+
 json usage_object(const sandbox::Usage& usage) {
   return {{"wall_ms", usage.wall_ms},
           {"cpu_user_ms", usage.cpu_user_ms},
@@ -131,7 +135,7 @@ std::string report_to_json(const RunReport& report) {
   document["usage"] = usage_object(report.usage);
   document["violations"] = violations_array(report.violations);
   document["enforced"] = enforced_object(report.enforced);
-  document["decision"] = {{"effect", "allow"}, {"rule", "(no policy)"}, {"reason", "no policy was given"}};
+  document["decision"] = decision_object(report.decision.value_or(DecisionSummary{"allow", "(no policy)", "no policy was given"}));
   document["tier"] = "cold";
   document["error"] = error_object(report.error);
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

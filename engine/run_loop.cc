@@ -17,8 +17,8 @@ constexpr std::size_t kChunk = 64 * 1024;
 
 class Loop {
  public:
-  Loop(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err)
-      : channels_(channels), io_(io), out_(out), err_(err), cancel_fd_(io.cancel_fd), oom_fd_(leaf.oom_fd()) {}
+  Loop(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit)
+      : channels_(channels), io_(io), out_(out), err_(err), on_limit_(on_limit), cancel_fd_(io.cancel_fd), oom_fd_(leaf.oom_fd()) {}
 
   RunEnd run() {
     while (!over_) step();
@@ -43,7 +43,12 @@ class Loop {
     if (fds[kErr].revents != 0 && !read_stream(channels_.err, err_, io_.on_stderr)) channels_.err.reset();
     if (fds[kCancel].revents != 0) cancel(cancel_fd_, end_.cancelled);
     if (fds[kOom].revents != 0) cancel(oom_fd_, end_.out_of_memory);
+    if (too_much()) cancel(cancel_fd_, end_.output_exceeded);
     if (fds[kControl].revents != 0) read_event();
+  }
+
+  [[nodiscard]] bool too_much() const {
+    return on_limit_ == OnOutputLimit::kKill && !end_.output_exceeded && (out_.over_limit() || err_.over_limit());
   }
 
   // One byte to the launcher: it kills the run and then tells of its end as always.
@@ -86,6 +91,7 @@ class Loop {
   const RunIo& io_;
   Capture& out_;
   Capture& err_;
+  OnOutputLimit on_limit_;
   int cancel_fd_;
   int oom_fd_;
   bool over_ = false;
@@ -94,9 +100,11 @@ class Loop {
 
 }  // namespace
 
-RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err) {
-  RunEnd end = Loop(channels, io, leaf, out, err).run();
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit) {
+  RunEnd end = Loop(channels, io, leaf, out, err, on_limit).run();
   if (leaf.usage().oom_kills > 0) end.out_of_memory = true;
+  // A command that wrote its last byte too much and ended by itself had it all the same.
+  if (on_limit == OnOutputLimit::kKill && (out.over_limit() || err.over_limit())) end.output_exceeded = true;
   return end;
 }
 

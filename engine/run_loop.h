@@ -24,9 +24,11 @@ struct RunEnd {
   bool launcher_died = false;
   bool out_of_memory = false;                      // the kernel said so of the control group
   bool cancelled = false;                          // by io.cancel_fd
+  bool output_exceeded = false;                    // with OnOutputLimit::kKill
 };
 
 // Returns when the run is over and every byte of output that is left has been read. Memory use does not depend on the output.
-RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err);
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err,
+                  OnOutputLimit on_limit = OnOutputLimit::kTruncate);
 
 }  // namespace wardenv::engine

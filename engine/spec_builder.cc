@@ -2,9 +2,11 @@
 // RunRequest -> SandboxSpec.
 #include "engine/spec_builder.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "engine/environment.h"
+#include "engine/paths.h"
 #include "engine/system_view.h"
 #include "engine/venv.h"
 #include "engine/workspace.h"
@@ -58,6 +60,29 @@ Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   return {};
 }
 
+// After add_workspace. What a profile names is the operator's word, but never the state folder, and never a folder with a folder of ours in it.
+Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec) {
+  for (const ProfileMount& mount : request.mounts) {
+    auto real = resolve_path(mount.path);
+    if (!real) return fail(ErrorCode::kNotFound, "the profile's mount " + real.error().message);
+    const auto state = resolve_path(state_folder());
+    if (state && (is_beneath(state->real, real->real) || is_beneath(real->real, state->real))) {
+      return fail(ErrorCode::kBadInput, "the profile's mount `" + mount.path + "` holds or belongs to wardenv's state");
+    }
+    const auto taken = [&](const sandbox::Mount& other) { return is_beneath(other.target, real->real); };
+    if (std::any_of(spec.mounts.begin(), spec.mounts.end(), taken)) {
+      return fail(ErrorCode::kBadInput, "the profile's mount `" + mount.path + "` would cover what the sandbox has already", "name a folder of its own");
+    }
+    append(spec.symlinks, real->symlinks);
+    const bool writable = mount.access == Access::kDirect;
+    spec.mounts.push_back({.source = real->real,
+                           .target = real->real,
+                           .writable = writable ? sandbox::Writable::kYes : sandbox::Writable::kNo,
+                           .owner_mapped = true});
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string state_folder() {
@@ -82,9 +107,10 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
   spec.symlinks = system.symlinks;
   spec.files = system.files;
 
-  EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env};
+  EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env, .profile = request.profile_env};
   WARDENV_TRY(add_venv(request, spec, environment));
   WARDENV_TRY(add_workspace(request, spec));
+  WARDENV_TRY(add_profile_mounts(request, spec));
   auto variables = build_environment(environment);
   if (!variables) return tl::unexpected(variables.error());
   spec.env = std::move(*variables);
