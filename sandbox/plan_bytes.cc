@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // LaunchPlan <-> the flat bytes of plan_wire.h.
+#include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "sandbox/plan.h"
 
@@ -68,8 +70,9 @@ class Reader {
   [[nodiscard]] std::string text(std::uint32_t offset) const { return reinterpret_cast<const char*>(&bytes_.at(offset)); }
   template <typename T>
   [[nodiscard]] std::vector<T> array(std::uint32_t offset, std::uint32_t count) const {
+    if (offset > bytes_.size() || count > (bytes_.size() - offset) / sizeof(T)) throw std::out_of_range("array");
     std::vector<T> values(count);
-    if (count > 0) std::memcpy(values.data(), &bytes_.at(offset), count * sizeof(T));
+    if (count > 0) std::memcpy(values.data(), bytes_.data() + offset, count * sizeof(T));
     return values;
   }
   [[nodiscard]] std::vector<std::string> texts(std::uint32_t offset, std::uint32_t count) const {
@@ -85,7 +88,12 @@ class Reader {
 PlanStep read_step(const Reader& reader, const wire::Step& step) {
   PlanStep item{.op = step.op, .flags = step.flags, .slot = step.slot, .text = reader.text(step.text), .text2 = {},
                 .a = step.a, .b = step.b, .c = step.c};
-  item.text2 = step.op == wire::Op::kFile ? std::string(reader.text(step.text2).c_str(), static_cast<std::size_t>(step.b)) : reader.text(step.text2);
+  if (step.op == wire::Op::kFile) {
+    const auto content = reader.array<char>(step.text2, static_cast<std::uint32_t>(std::min<std::uint64_t>(step.b, UINT32_MAX)));
+    item.text2.assign(content.begin(), content.end());
+  } else {
+    item.text2 = reader.text(step.text2);
+  }
   return item;
 }
 
