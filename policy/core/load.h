@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loader: the text of a policy, in any of the forms that are in use, becomes the one model.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "policy/core/document.h"
+#include "policy/finding.h"
+
+namespace wardenv::policy {
+
+enum class Format { kJson, kYaml, kGuess };   // kGuess: JSON where the first character that is no white space is `{`, else YAML
+
+struct Loaded {
+  std::shared_ptr<const Document> document;   // null where a finding is an error
+  Findings findings;                          // all of them, in the order of the file, with line and column
+  std::string digest_sha256;                  // of the text, 64 hex digits; also where it could not be loaded
+};
+
+inline constexpr std::size_t kMaxDocumentBytes = std::size_t{16} << 20;
+inline constexpr int kMaxDocumentDepth = 64;
+
+// Strict: duplicate and unknown keys, wrong types and numbers out of range are errors, never ignored. YAML: one document, plain data:
+// anchors, aliases, tags and merge keys are refused. Never throws.
+Loaded load_document(std::string_view text, Format format = Format::kGuess);
+
+// "file:line:col: error: /pointer: message"; one line.
+std::string to_text(const Finding& finding, std::string_view file);
+
+}  // namespace wardenv::policy
