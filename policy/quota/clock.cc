@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's clocks.
+#include "policy/quota/clock.h"
+
+#include <time.h>
+
+#include <fstream>
+
+namespace wardenv::policy {
+namespace {
+
+std::chrono::milliseconds read_clock(clockid_t id) {
+  timespec now{};
+  ::clock_gettime(id, &now);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000);
+}
+
+// Without /proc each start counts as a boot of its own: then the wall clock bridges them.
+std::string read_boot_id() {
+  std::string id;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  return id.empty() ? "unknown " + std::to_string(read_clock(CLOCK_REALTIME).count()) : id;
+}
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_BOOTTIME)}; }
+  [[nodiscard]] std::string boot_id() const override { return boot_id_; }
+
+ private:
+  std::string boot_id_ = read_boot_id();
+};
+
+}  // namespace
+
+std::shared_ptr<const Clock> system_clock() {
+  static const std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+  return clock;
+}
+
+}  // namespace wardenv::policy
