@@ -273,6 +273,7 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
   report.run_id = new_run_id();
+  if (request.network == sandbox::Network::kEgress) return failed(std::move(report), {ErrorCode::kUnenforceable, "named egress can't be held yet", "use --network none", 0});
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
   auto launched = impl_->launch(*plan, request);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/egress/settings.h"
 #include "sandbox/base/error.h"
 #include "sandbox/fault.h"
 #include "sandbox/report.h"
@@ -44,6 +45,7 @@ struct RunRequest {
   std::optional<std::string> cwd;         // inside the workspace; default: the workspace
   Access access = Access::kDirect;
   sandbox::Network network = sandbox::Network::kNone;
+  EgressSettings egress;                  // with Network::kEgress: what may be reached; an empty list of rules allows nothing
   sandbox::Limits limits;
   std::uint64_t output_limit_bytes = 1ULL << 20;  // each stream
   OnOutputLimit on_output_limit = OnOutputLimit::kTruncate;
@@ -105,6 +107,7 @@ using OutputSink = std::function<void(std::string_view chunk)>;
 struct RunIo {
   OutputSink on_stdout;
   OutputSink on_stderr;
+  EgressSink on_egress;   // with Network::kEgress: each connection and each refusal, as it comes; in another thread than the run's
   int cancel_fd = -1;   // not owned; when it becomes readable the run is cancelled and everything in it killed
 };
 

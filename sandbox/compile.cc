@@ -206,7 +206,7 @@ class Compiler {
   void clone() {
     std::uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     plan_.enforced.namespaces = {"user", "mount", "pid"};
-    if (spec_.network == Network::kNone) {
+    if (spec_.network != Network::kHost) {
       flags |= CLONE_NEWNET;
       plan_.enforced.namespaces.emplace_back("network");
     }
@@ -231,7 +231,7 @@ class Compiler {
   }
 
   void network() {
-    if (spec_.network == Network::kNone) step({.op = Op::kLoopbackUp});
+    if (spec_.network != Network::kHost) step({.op = Op::kLoopbackUp});
     step({.op = Op::kHostname, .text = spec_.hostname});
   }
 

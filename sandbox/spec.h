@@ -39,8 +39,9 @@ struct SyntheticFile {
 };
 
 enum class Network {
-  kNone,  // a private network namespace with loopback and nothing else
-  kHost,  // LOUD WEAKENING: the host's network
+  kNone,    // a private network namespace with loopback and nothing else
+  kEgress,  // the same, and on its loopback a proxy of the engine that reaches what the rules allow
+  kHost,    // LOUD WEAKENING: the host's network
 };
 
 enum class Clock { kHost, kOwnNamespace };

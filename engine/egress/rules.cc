@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matching of targets and addresses against rules.
+#include "engine/egress/rules.h"
+
+#include <algorithm>
+
+namespace wardenv::engine {
+namespace {
+
+bool has_port(const EgressRule& rule, std::uint16_t port) { return std::find(rule.ports.begin(), rule.ports.end(), port) != rule.ports.end(); }
+
+bool in_any(const std::vector<AddressRange>& ranges, const IpAddress& address) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) { return contains(range, address); });
+}
+
+bool matches_host(const EgressRule& rule, const EgressTarget& target) {
+  switch (rule.match) {
+    case HostMatch::kExact: return !target.literal && target.host == rule.host;
+    case HostMatch::kSuffix: return !target.literal && target.host.size() > rule.host.size() + 1 && target.host.ends_with("." + rule.host);
+    case HostMatch::kAddress: return target.literal && in_any(rule.addresses, *target.literal);
+  }
+  return false;
+}
+
+bool for_plain_http_only(const EgressRule& rule) { return !rule.methods.empty() || !rule.path_prefix.empty(); }
+
+// Whole segments: /simple allows /simple and /simple/x, not /simpler. A path that a server may read in two ways (dots, percent signs,
+// backslashes, doubled slashes) is allowed by no prefix.
+bool matches_path(const EgressRule& rule, std::string_view path) {
+  if (rule.path_prefix.empty()) return true;
+  path = path.substr(0, path.find('?'));
+  for (const char* doubtful : {"/.", "%2e", "%2E", "%2f", "%2F", "%5c", "%5C", "\\", "//", "#", "%00"}) {
+    if (path.find(doubtful) != std::string_view::npos) return false;
+  }
+  std::string_view prefix = rule.path_prefix;
+  if (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+bool matches_request(const EgressRule& rule, const HttpRequestView* request) {
+  if (request == nullptr) return !for_plain_http_only(rule);
+  const bool method = rule.methods.empty() || std::find(rule.methods.begin(), rule.methods.end(), request->method) != rule.methods.end();
+  return method && matches_path(rule, request->path);
+}
+
+std::string host_text(const EgressTarget& target) {
+  return target.literal && target.literal->length == 16 ? "[" + target.host + "]" : target.host;
+}
+
+std::string with_port(const EgressTarget& target) {
+  const bool usual = target.port == 80 || target.port == 443;
+  return host_text(target) + (usual ? "" : ":" + std::to_string(target.port));
+}
+
+EgressJudgement refuse_target(const EgressTarget& target, const EgressRule* same_host, const HttpRequestView* request) {
+  const std::string place = host_text(target) + ":" + std::to_string(target.port);
+  if (same_host == nullptr) return {nullptr, place + " is not among the hosts that this run may reach", with_port(target)};
+  if (!has_port(*same_host, target.port)) {
+    return {nullptr, "port " + std::to_string(target.port) + " of " + target.host + " is not allowed", host_text(target) + ":" + std::to_string(target.port)};
+  }
+  if (request == nullptr) return {nullptr, target.host + " may be asked by plain HTTP only: `" + same_host->text + "`", with_port(target)};
+  return {nullptr, std::string(request->method) + " of that path of " + target.host + " is not allowed: `" + same_host->text + "`",
+          std::string(request->method) + " " + with_port(target) + std::string(request->path.substr(0, request->path.find('?')))};
+}
+
+}  // namespace
+
+Result<EgressTarget> make_target(std::string_view host, std::uint16_t port) {
+  if (port == 0) return fail(ErrorCode::kBadInput, "port 0 can't be connected to");
+  if (auto address = parse_address(host)) return EgressTarget{to_string(*address), address, port};
+  auto name = normalise_host(host);
+  if (!name) return tl::unexpected(name.error());
+  if (auto address = parse_address(*name)) return EgressTarget{to_string(*address), address, port};  // "1.2.3.4."
+  return EgressTarget{std::move(*name), std::nullopt, port};
+}
+
+EgressJudgement judge_target(std::span<const EgressRule> rules, const EgressTarget& target, const HttpRequestView* request) {
+  const EgressRule* same_host = nullptr;
+  for (const EgressRule& rule : rules) {
+    if (!matches_host(rule, target)) continue;
+    const bool port = has_port(rule, target.port);
+    if (port && matches_request(rule, request)) return {&rule, {}, {}};
+    if (same_host == nullptr || port) same_host = &rule;
+  }
+  return refuse_target(target, same_host, request);
+}
+
+EgressJudgement judge_address(std::span<const EgressRule> rules, const EgressRule& rule, const EgressTarget& target, const IpAddress& address,
+                              Owner owner) {
+  if (in_any(rule.addresses, address)) return {&rule, {}, {}};
+  const char* kind = special_kind(address);
+  if (kind == nullptr && owner == Owner::kThisHost) kind = "this host's own";
+  if (kind == nullptr && !target.literal) return {&rule, {}, {}};
+  auto names_it = [&](const EgressRule& other) {
+    return other.match == HostMatch::kAddress && has_port(other, target.port) && in_any(other.addresses, address);
+  };
+  if (std::any_of(rules.begin(), rules.end(), names_it)) return {&rule, {}, {}};
+  const std::string text = to_string(address);
+  const std::string one = text + (address.length == 4 ? "/32" : "/128");
+  return {nullptr, target.host + " is at " + text + ", which is not public (" + (kind != nullptr ? kind : "an address") + ")", with_port(target) + "=" + one};
+}
+
+}  // namespace wardenv::engine
