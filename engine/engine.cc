@@ -26,19 +26,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// ULID: 48 bits of milliseconds and 80 random bits, Crockford's base 32 (github.com/ulid/spec).
-std::string new_run_id() {
-  constexpr char kDigits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  auto time = static_cast<std::uint64_t>(now.count());
-  std::uint8_t random[16] = {};
-  if (::getrandom(random, sizeof random, 0) < 0) random[0] = static_cast<std::uint8_t>(::getpid());
-  std::string id(26, '0');
-  for (std::size_t i = 10; i-- > 0; time >>= 5) id[i] = kDigits[time & 31];
-  for (std::size_t i = 10; i < id.size(); ++i) id[i] = kDigits[random[i - 10] & 31];
-  return id;
-}
-
 struct Pipe {
   UniqueFd read;
   UniqueFd write;
@@ -169,6 +156,19 @@ Result<sandbox::LaunchPlan> make_plan(const RunRequest& request) {
 
 }  // namespace
 
+// ULID: 48 bits of milliseconds and 80 random bits, Crockford's base 32 (github.com/ulid/spec).
+std::string new_run_id() {
+  constexpr char kDigits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  auto time = static_cast<std::uint64_t>(now.count());
+  std::uint8_t random[16] = {};
+  if (::getrandom(random, sizeof random, 0) < 0) random[0] = static_cast<std::uint8_t>(::getpid());
+  std::string id(26, '0');
+  for (std::size_t i = 10; i-- > 0; time >>= 5) id[i] = kDigits[time & 31];
+  for (std::size_t i = 10; i < id.size(); ++i) id[i] = kDigits[random[i - 10] & 31];
+  return id;
+}
+
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {
     case Outcome::kExited: return "exited";
@@ -272,7 +272,7 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
 RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
-  report.run_id = new_run_id();
+  report.run_id = request.run_id.empty() ? new_run_id() : request.run_id;
   if (request.network == sandbox::Network::kEgress) return failed(std::move(report), {ErrorCode::kUnenforceable, "named egress can't be held yet", "use --network none", 0});
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());

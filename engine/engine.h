@@ -38,6 +38,7 @@ struct ProfileMount {
 
 // What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
 struct RunRequest {
+  std::string run_id{};                   // empty: a new one
   std::vector<std::string> argv{};
   std::optional<std::string> venv;        // folder of the virtual environment; none: no Python is set up
   VenvAccess venv_access = VenvAccess::kReadOnly;  // used by profiles; not reachable from the command line
@@ -100,6 +101,9 @@ struct RunReport {
   std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
   int exit_status = 125;            // what `wardenv run` exits with
 };
+
+// A new run's name: a ULID, sortable by time.
+std::string new_run_id();
 
 // Called with every chunk as it comes, before the limit of the capture is applied. May be empty.
 using OutputSink = std::function<void(std::string_view chunk)>;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator's configuration file (interfaces.md, "State and configuration"): never anything from a workspace.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sandbox/base/error.h"
+
+namespace wardenv::engine {
+
+// {"policy": FILE, "grant": NAME, "quota_store": "sqlite" | "memory" | URL, "state": DIR}; every key may be absent. Paths are absolute.
+struct Config {
+  std::string policy{};        // empty: no policy
+  std::string grant{};         // of who calls on the command line or over stdio
+  std::string quota_store{};   // see GateOptions; "" is sqlite
+  std::string state{};         // empty: as without a configuration
+  bool operator==(const Config&) const = default;
+};
+
+// Reads `path`, else $XDG_CONFIG_HOME/wardenv/config.json, else /etc/wardenv/config.json; the last two may be missing. Error kBadInput:
+// not readable, not strict JSON, an unknown or malformed key, a file that others than root and ourselves can write.
+Result<Config> read_config(const std::optional<std::string>& path);
+
+Result<Config> parse_config(const std::string& text);
+
+}  // namespace wardenv::engine

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gate: the one place that wires policy to sandbox. A call is admitted (judged, hooks asked, approval taken, quotas reserved, written to the
+// audit log) before anything of it happens, and finished when it is over.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+#include "policy/core/decision.h"
+#include "sandbox/base/error.h"
+
+namespace wardenv::engine {
+
+// Whether an edit of the policy file takes effect while the gate is open.
+enum class Watch { kNo, kYes };
+
+struct GateOptions {
+  std::string policy_file{};     // empty: `builtin_policy`
+  std::string builtin_policy{};  // the text of a policy
+  std::string state_dir{};       // empty: engine's state_folder(); quotas, approvals and the audit log live there
+  std::string quota_store{};     // empty: SQLite in state_dir; "memory"; or a URL of Redis (policy/quota/store.h)
+  Watch watch = Watch::kNo;
+};
+
+// One call of a tool, as data.
+struct ToolCall {
+  std::string tool{};
+  std::string arguments_json{};   // one JSON object
+  std::string grant{};            // empty: nobody in particular
+  std::string session{};
+  std::string cwd{};              // absolute; where paths in the arguments start
+  std::string workspace{};        // absolute, without symbolic links: what {workspace} stands for
+};
+
+// What came of judging a call. Only with Effect::kAllow may anything happen. Copies share what finish() gives back, once.
+struct Admission {
+  policy::Decision decision;
+  std::string run_id{};
+  std::string approval_id{};                             // with kRequireApproval: what a person approves
+  std::optional<std::chrono::milliseconds> retry_after;  // where a quota refused and will be free again
+  struct Pending;
+  std::shared_ptr<Pending> pending{};                    // null where nothing was allowed
+
+  [[nodiscard]] bool allowed() const { return decision.effect == policy::Effect::kAllow && pending != nullptr; }
+};
+
+// How a call ended that made no run.
+enum class Entered { kNo, kYes };   // kNo: nothing happened, the quotas are given back
+
+class Gate {
+ public:
+  // Errors: a policy that can't be read or is wrong (the first finding; all of them in the hint), a state folder that can't be used.
+  static Result<std::shared_ptr<Gate>> open(const GateOptions& options);
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate();
+
+  // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
+  Admission admit(const ToolCall& call);
+
+  // What the profile of the admission grants, put into a request. `asked` names the options of `wardenv run` (without dashes) that the
+  // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
+  // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed().
+  static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
+
+  // The same with a profile of the policy that the caller chose by name: it can only be tighter than the grant, too.
+  static Status choose_profile(const Admission& admission, std::string_view name, RunRequest& request, std::vector<std::string>& asked);
+
+  // The end of an allowed call: hooks, audit, and the quotas back if no sandbox was entered. Sets the report's decision; a hook that denies
+  // takes the output out of it. Once for each admission; later calls do nothing.
+  void finish(const Admission& admission, RunReport& report);
+  void finish(const Admission& admission, std::string_view outcome, Entered entered);
+
+  [[nodiscard]] bool visible(std::string_view tool, std::string_view grant) const;
+  // The grant whose token this is. Takes the same time whichever it is (hashes are compared in constant time).
+  [[nodiscard]] std::optional<std::string> grant_of_token(std::string_view bearer) const;
+  [[nodiscard]] bool has_grant_tokens() const;
+  [[nodiscard]] bool has_grant(std::string_view name) const;
+
+  // Called after an edit of the policy took effect, from a thread of the gate. `on_notice` gets one line for what an operator should
+  // hear: an edit that was refused, a healed log. Both replace what was set before.
+  void on_change(std::function<void()> callback);
+  void on_notice(std::function<void(std::string_view line)> callback);
+
+ private:
+  struct Impl;
+  explicit Gate(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The report of a call that was not allowed: outcome denied (exit status 77) or approval_required (75).
+RunReport refusal(const Admission& admission);
+
+}  // namespace wardenv::engine

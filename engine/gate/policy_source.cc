@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// PolicySource: loads, watches (inotify(7)) and swaps the policy.
+#include "engine/gate/policy_source.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+
+#include "engine/gate/text_file.h"
+#include "engine/paths.h"
+
+namespace wardenv::engine {
+namespace {
+
+constexpr int kSettleMs = 20;   // an editor writes in several steps
+
+// Of all findings the first is the message; the rest, shortened, the hint.
+tl::unexpected<Error> findings_error(const policy::Findings& findings, const std::string& name) {
+  if (findings.empty()) return fail(ErrorCode::kInternal, "`" + name + "` was refused without a reason");
+  std::string hint;
+  for (std::size_t i = 1; i < findings.size() && i < 5; ++i) hint += (hint.empty() ? "" : "; ") + policy::to_text(findings[i], name);
+  if (findings.size() > 5) hint += "; and " + std::to_string(findings.size() - 5) + " more";
+  hint += (hint.empty() ? "" : "; ") + std::string("`wardenv policy check` shows them all");
+  return fail(ErrorCode::kBadInput, policy::to_text(findings.front(), name), hint);
+}
+
+Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::string& name) {
+  policy::Loaded loaded = policy::load_document(text);
+  if (loaded.document == nullptr) return findings_error(loaded.findings, name);
+  return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256)});
+}
+
+Result<std::shared_ptr<const Edition>> load_file(const std::string& file) {
+  auto text = read_trusted_file(file, policy::kMaxDocumentBytes);
+  if (!text) return tl::unexpected(text.error());
+  return load(*text, file);
+}
+
+}  // namespace
+
+PolicySource::PolicySource(std::string file, std::shared_ptr<const Edition> edition) : file_(std::move(file)), edition_(std::move(edition)) {}
+
+Result<std::unique_ptr<PolicySource>> PolicySource::open(const std::string& file, const std::string& text) {
+  auto edition = file.empty() ? load(text, "the built-in policy") : load_file(file);
+  if (!edition) return tl::unexpected(edition.error());
+  return std::unique_ptr<PolicySource>(new PolicySource(file.empty() ? "" : absolute(file), std::move(*edition)));
+}
+
+PolicySource::~PolicySource() {
+  if (!thread_.joinable()) return;
+  (void)::eventfd_write(stop_.get(), 1);
+  thread_.join();
+}
+
+std::shared_ptr<const Edition> PolicySource::edition() const {
+  const std::lock_guard lock(mutex_);
+  return edition_;
+}
+
+// The folder is watched, not the file: editors and configuration tools rename a new file over the old one. The real folder of the file as
+// well, where the file is a link.
+Status PolicySource::watch(std::function<void()> on_change, std::function<void(std::string_view)> on_notice) try {
+  if (file_.empty()) return {};
+  on_change_ = std::move(on_change);
+  on_notice_ = std::move(on_notice);
+  inotify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  stop_.reset(::eventfd(0, EFD_CLOEXEC));
+  if (!inotify_.valid() || !stop_.valid()) return fail_errno(ErrorCode::kHost, "cannot watch the policy", "raise fs.inotify.max_user_instances");
+  const auto real = resolve_path(file_);
+  constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
+  for (const std::string& folder : {parent_of(file_), parent_of(real ? real->real : file_)}) {
+    if (::inotify_add_watch(inotify_.get(), folder.c_str(), kEvents) < 0) {
+      return fail_errno(ErrorCode::kHost, "cannot watch the policy's folder `" + folder + "`", "raise fs.inotify.max_user_watches");
+    }
+  }
+  reload();   // what was edited between reading and watching
+  thread_ = std::thread([this] { follow(); });
+  return {};
+} catch (const std::system_error& error) {
+  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what());
+}
+
+void PolicySource::follow() {
+  for (;;) {
+    pollfd fds[2] = {{inotify_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if (fds[1].revents != 0) return;
+    pollfd stop{stop_.get(), POLLIN, 0};
+    if (::poll(&stop, 1, kSettleMs) > 0) return;
+    alignas(inotify_event) char buffer[4096];
+    while (::read(inotify_.get(), buffer, sizeof buffer) > 0) {}
+    reload();
+  }
+}
+
+// Also where the file is gone for a moment, or for good: the old policy stays.
+void PolicySource::reload() {
+  auto next = load_file(file_);
+  std::string notice;
+  bool changed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (next && (*next)->digest_sha256 != edition_->digest_sha256) {
+      edition_ = std::move(*next);
+      changed = true;
+      refusal_.clear();
+    } else if (next) {
+      refusal_.clear();
+    } else if (next.error().message != refusal_) {
+      refusal_ = next.error().message;
+      notice = "the edit of the policy was refused, the old one stays in force: " + next.error().message;
+    }
+  }
+  if (changed && on_change_) on_change_();
+  if (!notice.empty() && on_notice_) on_notice_(notice);
+}
+
+}  // namespace wardenv::engine

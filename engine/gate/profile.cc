@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy's profile and a request.
+#include "engine/gate/profile.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace wardenv::engine {
+namespace {
+
+using policy::Profile;
+
+class Tightener {
+ public:
+  Tightener(const Profile& granted, std::span<const std::string> asked, RunRequest& request) : granted_(granted), asked_(asked), request_(request) {}
+
+  Status apply() {
+    sandbox::Limits& limits = request_.limits;
+    WARDENV_TRY(at_most("timeout", granted_.timeout, kDefaults.limits.wall_time, limits.wall_time));
+    WARDENV_TRY(at_most("memory", granted_.memory_bytes, kDefaults.limits.memory_bytes, limits.memory_bytes));
+    WARDENV_TRY(at_most("processes", granted_.processes, kDefaults.limits.processes, limits.processes));
+    WARDENV_TRY(at_most("cpu", granted_.cpus, kDefaults.limits.cpus, limits.cpus));
+    WARDENV_TRY(at_most("tmp-size", granted_.tmp_bytes, kDefaults.limits.tmp_bytes, limits.tmp_bytes));
+    WARDENV_TRY(at_most("output-limit", granted_.output_limit_bytes, kDefaults.output_limit_bytes, request_.output_limit_bytes));
+    WARDENV_TRY(set_access());
+    WARDENV_TRY(set_network());
+    WARDENV_TRY(set_stdin());
+    WARDENV_TRY(set_degradable());
+    WARDENV_TRY(set_venv());
+    return set_environment();
+  }
+
+ private:
+  static const RunRequest kDefaults;
+
+  [[nodiscard]] bool is_asked(const char* option) const { return std::find(asked_.begin(), asked_.end(), option) != asked_.end(); }
+
+  static tl::unexpected<Error> too_much(const char* option) {
+    return fail(ErrorCode::kBadInput, std::string("--") + option + " asks for more than the policy grants", "leave it out, or have it granted by a profile of the policy");
+  }
+
+  // Larger is looser.
+  template <typename T>
+  Status at_most(const char* option, const std::optional<T>& granted, const T& standard, T& value) {
+    const T ceiling = granted.value_or(standard);
+    if (!is_asked(option)) {
+      value = ceiling;
+      return {};
+    }
+    if (value > ceiling) return too_much(option);
+    return {};
+  }
+
+  Status set_access() {
+    using policy::ProfileAccess;
+    const ProfileAccess granted = granted_.access.value_or(ProfileAccess::kDirect);
+    if (granted == ProfileAccess::kCaptured) return fail(ErrorCode::kBadInput, "the policy grants access `captured`, which is not available in this version", "grant read-only or direct");
+    if (!is_asked("access")) request_.access = granted == ProfileAccess::kReadOnly ? Access::kReadOnly : Access::kDirect;
+    return granted == ProfileAccess::kReadOnly && request_.access != Access::kReadOnly ? Status(too_much("access")) : Status{};
+  }
+
+  Status set_network() {
+    using policy::ProfileNetwork;
+    const ProfileNetwork granted = granted_.network.value_or(granted_.allow_hosts.empty() ? ProfileNetwork::kNone : ProfileNetwork::kEgress);
+    if (is_asked("network") && request_.network == sandbox::Network::kNone) return {};
+    if (granted == ProfileNetwork::kEgress) return fail(ErrorCode::kBadInput, "the policy grants network `egress`, which is not available in this version", "grant none");
+    if (is_asked("network") && granted != ProfileNetwork::kHost) return too_much("network");
+    request_.network = granted == ProfileNetwork::kHost ? sandbox::Network::kHost : sandbox::Network::kNone;
+    return {};
+  }
+
+  Status set_stdin() {
+    const bool granted = granted_.stdin_mode == policy::ProfileStdin::kInherit;
+    if (!is_asked("stdin")) request_.stdin_mode = granted ? StdinMode::kInherit : StdinMode::kNull;
+    return request_.stdin_mode == StdinMode::kInherit && !granted ? Status(too_much("stdin")) : Status{};
+  }
+
+  // Control groups can be asked for by anybody; a weakening has to be granted by its name.
+  Status set_degradable() {
+    sandbox::Degradable granted;
+    for (const std::string& name : granted_.allow_degraded) {
+      granted.memory |= name == "memory" || name == "cgroup";
+      granted.processes |= name == "processes" || name == "cgroup";
+      granted.cpu |= name == "cpu" || name == "cgroup";
+    }
+    sandbox::Degradable& asked = request_.degradable;
+    if (!is_asked("allow-degraded")) asked = granted;
+    if ((asked.memory && !granted.memory) || (asked.processes && !granted.processes) || (asked.cpu && !granted.cpu)) return too_much("allow-degraded");
+    request_.require_cgroup |= granted_.require_cgroup.value_or(false);
+    return {};
+  }
+
+  Status set_venv() {
+    if (granted_.venv_access == policy::ProfileVenvAccess::kWritable) request_.venv_access = VenvAccess::kWritable;
+    if (!granted_.venv) return {};
+    if ((is_asked("venv") || is_asked("no-venv")) && request_.venv != granted_.venv) return too_much(is_asked("venv") ? "venv" : "no-venv");
+    request_.venv = granted_.venv;
+    return {};
+  }
+
+  // A variable can change what an allowed command does (where its configuration is, what it runs), so each needs a word of the policy.
+  Status set_environment() {
+    for (const std::string& variable : request_.env) {
+      const auto name = variable.substr(0, variable.find('='));
+      const auto found = granted_.environment.find(name);
+      if (found == granted_.environment.end() || variable != name + "=" + found->second) return too_much("env");
+    }
+    request_.env.clear();
+    for (const auto& [name, value] : granted_.environment) request_.profile_env.push_back(name + "=" + value);
+    if (granted_.on_output_limit == policy::ProfileOverflow::kKill) request_.on_output_limit = OnOutputLimit::kKill;
+    return {};
+  }
+
+  const Profile& granted_;
+  std::span<const std::string> asked_;
+  RunRequest& request_;
+};
+
+const RunRequest Tightener::kDefaults{};
+
+Status add_mounts(const Profile& granted, const std::string& workspace, RunRequest& request) {
+  constexpr std::string_view kWorkspace = "{workspace}";
+  for (const policy::ProfileMount& mount : granted.mounts) {
+    auto place = [&](const std::string& path) { return path.starts_with(kWorkspace) ? workspace + path.substr(kWorkspace.size()) : path; };
+    if (place(mount.source) != place(mount.target)) {
+      return fail(ErrorCode::kBadInput, "the policy's mount `" + mount.source + "` is to appear elsewhere, which is not available in this version", "give it no target");
+    }
+    request.mounts.push_back({place(mount.source), mount.access == policy::ProfileAccess::kDirect ? Access::kDirect : Access::kReadOnly});
+  }
+  return {};
+}
+
+}  // namespace
+
+Status apply_profile(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request) {
+  if (!granted.seccomp_allow.empty()) {
+    return fail(ErrorCode::kBadInput, "the policy's profile adds system calls, which is not available in this version", "take `seccomp` out of the profile");
+  }
+  WARDENV_TRY(Tightener(granted, asked, request).apply());
+  return add_mounts(granted, workspace, request);
+}
+
+Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<std::string>& asked) {
+  if (!chosen.mounts.empty() || !chosen.environment.empty() || !chosen.seccomp_allow.empty() || chosen.venv || !chosen.allow_hosts.empty()) {
+    return fail(ErrorCode::kBadInput, "that profile has mounts, variables, hosts, a venv or system calls of its own and can't be asked for", "have it granted: name it in the tool's rule or the grant");
+  }
+  // What the caller gave as an option stands.
+  auto take = [&](const char* option, const auto& from, auto& to) {
+    if (!from || std::find(asked.begin(), asked.end(), option) != asked.end()) return;
+    to = *from;
+    asked.emplace_back(option);
+  };
+  take("timeout", chosen.timeout, request.limits.wall_time);
+  take("memory", chosen.memory_bytes, request.limits.memory_bytes);
+  take("processes", chosen.processes, request.limits.processes);
+  take("cpu", chosen.cpus, request.limits.cpus);
+  take("tmp-size", chosen.tmp_bytes, request.limits.tmp_bytes);
+  take("output-limit", chosen.output_limit_bytes, request.output_limit_bytes);
+  if (chosen.access == policy::ProfileAccess::kReadOnly) take("access", std::optional(Access::kReadOnly), request.access);
+  if (chosen.network == policy::ProfileNetwork::kNone) take("network", std::optional(sandbox::Network::kNone), request.network);
+  if (chosen.network == policy::ProfileNetwork::kHost) take("network", std::optional(sandbox::Network::kHost), request.network);
+  request.require_cgroup |= chosen.require_cgroup.value_or(false);
+  return {};
+}
+
+}  // namespace wardenv::engine

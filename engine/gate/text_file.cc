@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that decide what is allowed.
+#include "engine/gate/text_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::engine {
+namespace {
+
+Status check(const std::string& path, const struct stat& status, std::size_t max_bytes) {
+  const std::string quoted = "`" + path + "`";
+  if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kBadInput, quoted + " is not a regular file");
+  if (static_cast<std::size_t>(status.st_size) > max_bytes) return fail(ErrorCode::kBadInput, quoted + " is larger than " + std::to_string(max_bytes) + " bytes");
+  if ((status.st_mode & S_IWOTH) != 0) return fail(ErrorCode::kBadInput, quoted + " can be written by everybody", "chmod o-w " + path);
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) return fail(ErrorCode::kBadInput, quoted + " belongs to another user", "chown it to the user that runs wardenv, or to root");
+  return {};
+}
+
+Result<std::string> read_all(int fd, const std::string& path, std::size_t max_bytes) {
+  std::string text;
+  char buffer[16 * 1024];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > max_bytes) return fail(ErrorCode::kBadInput, "`" + path + "` is larger than " + std::to_string(max_bytes) + " bytes");
+  }
+}
+
+}  // namespace
+
+Result<std::string> read_trusted_file(const std::string& path, std::size_t max_bytes) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd.valid()) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+  struct stat status {};
+  if (::fstat(fd.get(), &status) < 0) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+  WARDENV_TRY(check(path, status, max_bytes));
+  return read_all(fd.get(), path, max_bytes);
+}
+
+}  // namespace wardenv::engine
