@@ -76,6 +76,11 @@ void Backstage::want(const sandbox::LaunchPlan& plan, std::size_t under_way) {
   wake_.notify_one();
 }
 
+std::size_t Backstage::ready() {
+  const std::lock_guard lock(mutex_);
+  return ready_.size();
+}
+
 void Backstage::dispose(Slot slot) {
   {
     const std::lock_guard lock(mutex_);

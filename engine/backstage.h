@@ -41,6 +41,9 @@ class Backstage {
   // one the next run is made from nothing.
   void want(const sandbox::LaunchPlan& plan, std::size_t under_way);
 
+  // How many wait.
+  std::size_t ready();
+
   // put_away(), but elsewhere.
   void dispose(Slot slot);
 

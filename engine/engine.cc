@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <system_error>
 
 #include "engine/backstage.h"
@@ -184,19 +185,38 @@ std::string_view to_string(Outcome outcome) {
   return "setup_failed";
 }
 
+// A sandbox that was begun for this very run.
+struct Beginning {
+  std::vector<std::uint8_t> early{};
+  UniqueFd control;
+};
+
 struct Engine::Impl {
   sandbox::HostFacts facts;
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
   std::atomic<std::size_t> under_way = 0;
+  std::once_flag swept;
 
   Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
 
-  Result<Slot> take_slot(const sandbox::LaunchPlan& plan) {
+  // For a single run: what its sandbox begins with is begun while its folders are still being looked at. Never fails: without it the
+  // run is made from nothing.
+  void begin(const RunRequest& request, Beginning& beginning) const {
+    auto plan = sandbox::compile(build_early_spec(request), facts);
+    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || request.fault.kind != wire::Fault::kNone) return;
+    auto early = encode_early(*plan);
+    if (!early) return;
+    auto control = launcher.prepare(*early, {});
+    if (control) beginning = {std::move(*early), std::move(*control)};
+  }
+
+  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, Beginning beginning) {
     if (backstage) {
       if (auto slot = backstage->take(plan)) return std::move(*slot);
     }
     Slot slot;
+    if (beginning.control.valid() && encode_early(plan) == beginning.early) slot.control = std::move(beginning.control);
     if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
     auto leaf = sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
     if (!leaf) return tl::unexpected(leaf.error());
@@ -213,7 +233,7 @@ struct Engine::Impl {
     return {};
   }
 
-  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request) {
+  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
     auto out = make_pipe();
@@ -225,11 +245,16 @@ struct Engine::Impl {
       if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
     }
     const int in = null.valid() ? null.get() : STDIN_FILENO;
-    auto slot = take_slot(plan);
+    auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     WARDENV_TRY(submit(*slot, *bytes, {in, out->write.get(), err->write.get(), slot->leaf.join_fds()}));
     if (backstage) backstage->want(plan, ++under_way);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read)}, std::move(slot->leaf)};
+  }
+
+  // What engines that died have left behind: at the start, or, for a single run, while it is under way and nobody waits for us.
+  void sweep_once() {
+    std::call_once(swept, [this] { sandbox::sweep_cgroups(facts.cgroup); });
   }
 
   void end(Launched launched) {
@@ -242,7 +267,9 @@ struct Engine::Impl {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
-Engine::~Engine() = default;
+Engine::~Engine() {
+  if (impl_) impl_->sweep_once();
+}
 
 namespace {
 
@@ -261,8 +288,8 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));
   auto launcher = get_launcher(options);
   if (!launcher) return tl::unexpected(launcher.error());
-  sandbox::sweep_cgroups(facts->cgroup);
   auto impl = std::make_unique<Impl>(std::move(*facts), std::move(*launcher));
+  if (options.ahead == Ahead::kYes) impl->sweep_once();
   if (options.ahead == Ahead::kYes) impl->backstage = std::make_unique<Backstage>(impl->facts, impl->launcher);
   return Engine(std::move(impl));
 } catch (const std::system_error& error) {
@@ -274,9 +301,12 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   RunReport report;
   report.run_id = request.run_id.empty() ? new_run_id() : request.run_id;
   if (request.network == sandbox::Network::kEgress) return failed(std::move(report), {ErrorCode::kUnenforceable, "named egress can't be held yet", "use --network none", 0});
+  Beginning beginning;
+  if (!impl_->backstage) impl_->begin(request, beginning);
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
-  auto launched = impl_->launch(*plan, request);
+  auto launched = impl_->launch(*plan, request, std::move(beginning));
+  impl_->sweep_once();
   if (!launched) return failed(std::move(report), launched.error());
 
   Capture out(request.output_limit_bytes);
@@ -288,6 +318,7 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   report.violations = describe_violations(end.denied);
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
+  report.init_pid = end.last.pid;
   report.entered = end.launcher_died || end.last.kind != wire::EventKind::kFailed;
   impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
@@ -296,6 +327,8 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
 }
 
 int Engine::launcher_pid() const { return impl_->launcher.pid(); }
+
+std::size_t Engine::sandboxes_ahead() const { return impl_->backstage ? impl_->backstage->ready() : 0; }
 
 Result<std::string> Engine::plan_text(const RunRequest& request) {
   auto plan = make_plan(request);

@@ -97,6 +97,7 @@ struct RunReport {
   sandbox::Enforced enforced;
   bool entered = false;              // whether a process of this run may have existed in its sandbox; without it a quota is given back
   std::optional<DecisionSummary> decision;
+  int init_pid = -1;                 // the sandbox's first process as the host numbered it; gone, or about to go
   std::uint32_t prepared_steps = 0;  // how many steps of the plan had been applied before the call
   std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
   int exit_status = 125;            // what `wardenv run` exits with
@@ -118,7 +119,7 @@ struct RunIo {
 // How an engine works beside its runs.
 enum class Ahead {
   kYes,  // the next sandbox is begun while one runs, for a program that makes many runs
-  kNo,   // nothing is done ahead, no thread is started: for a single run
+  kNo,   // no thread is started, nothing outlasts a call: for a single run, whose sandbox is begun while its folders are looked at
 };
 
 // A launcher that this process has forked already: our end of its socket (owned by the engine from now on) and its process id.
@@ -146,6 +147,9 @@ class Engine {
 
   // The process id of the launcher, for those who supervise us.
   [[nodiscard]] int launcher_pid() const;
+
+  // How many sandboxes wait whose first steps are applied; the launcher may still be at the last of them.
+  [[nodiscard]] std::size_t sandboxes_ahead() const;
 
   // The plan of a request on this host, as text (one step a line) and as JSON; nothing is run or made.
   static Result<std::string> plan_text(const RunRequest& request);

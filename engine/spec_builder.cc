@@ -93,7 +93,7 @@ std::string state_folder() {
   return "/var/lib/wardenv";
 }
 
-Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id) {
+sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
   sandbox::SandboxSpec spec;
   spec.argv = request.argv;
   spec.network = request.network;
@@ -106,7 +106,11 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
   spec.mounts = system.mounts;
   spec.symlinks = system.symlinks;
   spec.files = system.files;
+  return spec;
+}
 
+Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id) {
+  sandbox::SandboxSpec spec = build_early_spec(request);
   EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env, .profile = request.profile_env};
   WARDENV_TRY(add_venv(request, spec, environment));
   WARDENV_TRY(add_workspace(request, spec));

@@ -16,9 +16,8 @@ namespace {
 constexpr std::array kTopFolders = {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"};
 
 // World-readable configuration that programs and interpreters look for. Nothing that holds a secret on any system.
-constexpr std::array kEtc = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/python3",
-                             "/etc/python3.11", "/etc/mime.types", "/etc/services", "/etc/protocols", "/etc/debian_version", "/etc/magic",
-                             "/etc/localtime", "/etc/os-release", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"};
+constexpr std::array kEtc = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/mime.types",
+                             "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/os-release", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"};
 
 void add(SystemView& view, const std::string& path) {
   struct stat status {};
@@ -30,7 +29,7 @@ void add(SystemView& view, const std::string& path) {
   }
   char target[PATH_MAX];
   const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
-  if (length > 0) view.symlinks.push_back({path, std::string(target, static_cast<std::size_t>(length))});
+  if (length > 0) view.symlinks.push_back({path, std::string(target, static_cast<std::size_t>(length)), true});
 }
 
 }  // namespace

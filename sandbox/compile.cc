@@ -58,7 +58,6 @@ class Compiler {
     clone();
     network();
     identity();
-    limits_from_cgroup();
     sort_mounts();
     open_trees(early_);
     open_devices();
@@ -68,7 +67,9 @@ class Compiler {
     proc();
     masks();
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
+    limits_from_cgroup();
     open_trees(late_);
+    symlinks(Part::kLate);
     attach_mounts(late_);
     protect();
     step({.op = Op::kPivot});
@@ -182,7 +183,9 @@ class Compiler {
     }
   }
 
-  [[nodiscard]] int slot_of(std::size_t mount) const { return cgroup_slots() + static_cast<int>(mount); }
+  // Control group, devices, mounts: the slots of what is done ahead do not depend on the mounts of the single run, which come last.
+  [[nodiscard]] int slot_of_device(std::size_t device) const { return cgroup_slots() + static_cast<int>(device); }
+  [[nodiscard]] int slot_of(std::size_t mount) const { return slot_of_device(kDevices.size() + mount); }
 
   void open_tree(const std::string& source, int slot, std::uint16_t flags, std::uint64_t attributes) {
     if (facts_.is_root()) flags |= wire::kFlagByLauncher;
@@ -199,8 +202,7 @@ class Compiler {
   }
 
   void open_devices() {
-    std::size_t index = spec_.mounts.size();
-    for (const char* device : kDevices) open_tree(device, slot_of(index++), 0, 0);
+    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(kDevices[i], slot_of_device(i), 0, 0);
   }
 
   void clone() {
@@ -259,12 +261,19 @@ class Compiler {
       if (auto end = file.path.rfind('/'); end > 0) folder(file.path.substr(0, end), 0755);
       step({.op = Op::kFile, .text = file.path, .text2 = file.content, .a = 0444, .b = file.content.size()});
     }
-    for (const Symlink& link : own_symlinks()) {
-      if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
-      step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
-    }
+    symlinks(Part::kEarly);
     for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
       step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = path, .a = kNoSuid | kNoDev});
+    }
+  }
+
+  enum class Part { kEarly, kLate };
+
+  void symlinks(Part part) {
+    for (const Symlink& link : own_symlinks()) {
+      if (link.stable != (part == Part::kEarly)) continue;
+      if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
+      step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
     }
   }
 
@@ -334,9 +343,8 @@ class Compiler {
   }
 
   void devices() {
-    std::size_t index = spec_.mounts.size();
-    for (const char* device : kDevices) {
-      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of(index++), .text = device});
+    for (std::size_t i = 0; i < kDevices.size(); ++i) {
+      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of_device(i), .text = kDevices[i]});
     }
     step({.op = Op::kPts, .text = "/dev/pts"});
     step({.op = Op::kSymlink, .text = "/dev/ptmx", .text2 = "pts/ptmx"});

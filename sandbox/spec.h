@@ -28,6 +28,7 @@ struct Mount {
 struct Symlink {
   std::string path{};
   std::string target{};
+  bool stable = false;            // as Mount::stable
   bool operator==(const Symlink&) const = default;
 };
 

@@ -154,9 +154,11 @@ void await_rest(Context& context) {
   do got = recvmsg(context.status, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (got <= static_cast<ssize_t>(sizeof rest) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || header == nullptr) _exit(1);
+  if (got <= static_cast<ssize_t>(sizeof rest) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) _exit(1);
+  const size_t fds_size = header != nullptr ? header->cmsg_len - CMSG_LEN(0) : 0;
+  if (rest.count < 0 || fds_size != static_cast<size_t>(rest.count) * sizeof(int)) _exit(1);
   int fds[wire::kMaxSlots + 3];
-  memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+  if (header != nullptr) memcpy(fds, CMSG_DATA(header), fds_size);
   for (int i = 0; i < rest.count; ++i) {
     (rest.place[i] < 3 ? context.stdio[rest.place[i]] : context.slots[rest.place[i] - 3]) = fds[i];
   }

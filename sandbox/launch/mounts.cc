@@ -130,6 +130,7 @@ int open_tree_step(Context& context, const wire::Step& step) {
   int error = (step.flags & wire::kFlagOwnerMapped) != 0 ? add_owner_map(context, tree, attributes) : 0;
   if (error == 0 && step.b != 0) error = set_attributes(tree, attributes);
   if (error != 0) return close_and(tree, error);
+  close_and(context.slots[step.slot], 0);  // of an earlier attempt
   context.slots[step.slot] = tree;
   return 0;
 }

@@ -220,6 +220,7 @@ int hand_over(const Run& run, const Context& context) {
   msghdr message{};
   message.msg_iov = data;
   message.msg_iovlen = 2;
+  if (rest.count == 0) return sendmsg(run.status, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
   message.msg_control = control;
   message.msg_controllen = static_cast<socklen_t>(CMSG_SPACE(static_cast<size_t>(rest.count) * sizeof(int)));
   cmsghdr* header = CMSG_FIRSTHDR(&message);
@@ -231,14 +232,11 @@ int hand_over(const Run& run, const Context& context) {
 }
 
 // False where the prepared process can't be used: then everything is done from the start.
-bool go_on(Run& run, Early& early, Context& context, Applied& applied) {
-  const uint32_t done = Plan{early.plan}.header().step_count;
-  early.run = nullptr;
-  // What was attached ahead has its slots behind it; what came with this request for those steps is not needed.
+bool go_on(Run& run, uint32_t done, Context& context, Applied& applied) {
   applied = open_sources(context, done);
   if (applied.error != 0) return true;
   run.prepared_steps = done;
-  begin(run, context.plan.header());
+  if (context.plan.header().kind == wire::Kind::kRun) begin(run, context.plan.header());
   return hand_over(run, context) == 0;
 }
 
@@ -251,12 +249,14 @@ void make_from_nothing(Run& run, Context& context, Applied& applied) {
   begin(run, context.plan.header());
 }
 
-void drop_process(Run& run) {
+// The entry stays, with its control socket alone.
+void drop_process(Run& run, State state) {
   const int control = run.control;
   run.control = -1;
-  if (run.pid > 0) discard(run);
+  discard(run);
   run = Run{};
   run.control = control;
+  run.state = state;
 }
 
 // REQUIRES: run.control is set and watched.
@@ -270,9 +270,10 @@ void launch(Run& run, Request& request, int taken) {
   Context context = make_context(request.plan, request, taken, run);
   Early* early = early_of(run);
   const bool usable = run.pid > 0 && early != nullptr && fits(Plan{early->plan}, context.plan);
-  if (early != nullptr && !usable) early->run = nullptr;
-  if (!usable || !go_on(run, *early, context, applied)) {
-    drop_process(run);
+  const uint32_t done = usable ? Plan{early->plan}.header().step_count : 0;
+  if (early != nullptr) early->run = nullptr;
+  if (!usable || !go_on(run, done, context, applied)) {
+    drop_process(run, State::kRunning);
     context.host_id = pick_host_id(context.plan.header(), run);
     make_from_nothing(run, context, applied);
   }
@@ -301,14 +302,23 @@ void prepare(Run& run, const uint8_t* bytes, size_t size, Request& request, int 
   Early* early = free_early();
   run.state = State::kPrepared;
   if (early == nullptr || size > kMaxEarlyBytes || !valid_plan(bytes, size)) return close_all(request.fds + taken, request.count - taken);
+  Early* first = early_of(run);   // a spare has its first steps behind it, and these begin with them
+  const uint32_t done = first != nullptr ? Plan{first->plan}.header().step_count : 0;
+  if (first != nullptr) first->run = nullptr;
   memcpy(early->plan, bytes, size);
   early->run = &run;
   Context context = make_context(early->plan, request, taken, run);
-  Applied applied = open_sources(context, 0);
-  if (applied.error == 0) applied = make_process(context);
-  if (applied.error == 0) applied.error = adopt(run, context);
+  Applied applied;
+  if (done == 0 || !go_on(run, done, context, applied)) {
+    drop_process(run, State::kPrepared);
+    applied = open_sources(context, 0);
+    if (applied.error == 0) applied = make_process(context);
+    if (applied.error == 0) applied.error = adopt(run, context);
+  }
   release(context);
-  if (applied.error != 0) kill_failed(run, context, applied);
+  if (applied.error == 0) return;
+  kill_failed(run, context, applied);
+  drop_process(run, State::kPrepared);
 }
 
 // An entry for the descriptor that comes first; nullptr where there is none, and the engine knows.

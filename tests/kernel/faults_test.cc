@@ -62,7 +62,7 @@ TEST_CASE("a step that fails refuses the run and is named") {
     CHECK(report.error->sys_errno == EIO);
   }
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
-  CHECK(cgroup_count() == 0);
+  CHECK(no_cgroup_left());
 }
 
 TEST_CASE("the death of the engine at any step leaves nothing") {
@@ -95,8 +95,10 @@ TEST_CASE("the death of the engine at any step leaves nothing") {
     REQUIRE(::read(ready[0], &launcher, sizeof launcher) == sizeof launcher);
     ::close(ready[0]);
     ::close(ready[1]);
-    std::this_thread::sleep_for(std::chrono::milliseconds(25));
-    const std::vector<int> inits = children_of(launcher);
+    std::vector<int> inits;
+    const auto there = [&] { return !(inits = children_of(launcher)).empty(); };
+    if (!launchers[step - 1]) REQUIRE(eventually(there));
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));  // so that the step is reached
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     // There the launcher itself stands in the injected pause() and can't see the end of its engine.
@@ -105,8 +107,8 @@ TEST_CASE("the death of the engine at any step leaves nothing") {
     for (int init : inits) CHECK(gone(init));
   }
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
-  auto engine = plain_engine();  // sweeps
-  CHECK(cgroup_count() == 0);
+  auto engine = Engine::create();  // sweeps
+  CHECK(no_cgroup_left());
 }
 
 TEST_CASE("the death of the launcher at any step of the sandbox leaves nothing") {
@@ -128,7 +130,7 @@ TEST_CASE("the death of the launcher at any step of the sandbox leaves nothing")
     run.fault = {.step = step, .kind = wire::Fault::kHang};
     std::vector<int> inits;
     std::thread killer([&] {
-      for (int i = 0; i < 250 && (inits = children_of(engine->launcher_pid())).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      eventually([&] { return !(inits = children_of(engine->launcher_pid())).empty(); });
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       ::kill(engine->launcher_pid(), SIGKILL);
     });
@@ -139,7 +141,7 @@ TEST_CASE("the death of the launcher at any step of the sandbox leaves nothing")
     for (int init : inits) CHECK(gone(init));
   }
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
-  CHECK(cgroup_count() == 0);
+  CHECK(no_cgroup_left());
 }
 
 TEST_CASE("the death of the launcher is told and takes the run along") {
@@ -147,7 +149,7 @@ TEST_CASE("the death of the launcher is told and takes the run along") {
   auto engine = plain_engine();
   REQUIRE(engine);
   std::thread killer([&] {
-    for (int i = 0; i < 250 && processes_with("86399").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    eventually([] { return !processes_with("86399").empty(); });
     ::kill(engine->launcher_pid(), SIGKILL);
   });
   const RunReport report = engine->run(request(workspace, {"/usr/bin/sleep", "86399"}));
@@ -156,7 +158,7 @@ TEST_CASE("the death of the launcher is told and takes the run along") {
   REQUIRE(report.error);
   CHECK(report.error->code == ErrorCode::kLauncher);
   CHECK(gone("86399"));
-  CHECK(cgroup_count() == 0);
+  CHECK(no_cgroup_left());
 }
 
 TEST_CASE("the death of init is told and takes the run along") {
@@ -164,7 +166,7 @@ TEST_CASE("the death of init is told and takes the run along") {
   auto engine = plain_engine();
   REQUIRE(engine);
   std::thread killer([&] {
-    for (int i = 0; i < 250 && processes_with("86398").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    eventually([] { return !processes_with("86398").empty(); });
     for (int init : children_of(engine->launcher_pid())) ::kill(init, SIGKILL);
   });
   const RunReport report = engine->run(request(workspace, {"/usr/bin/sleep", "86398"}));
@@ -190,6 +192,6 @@ TEST_CASE("runs leave no descriptor, process or control group") {
     engine = tl::unexpected(Error{});
     CHECK(gone(launcher));
     CHECK(open_descriptors() == before);
-    CHECK(cgroup_count() == 0);
+    CHECK(no_cgroup_left());
   }
 }

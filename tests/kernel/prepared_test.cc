@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sandboxes whose first steps are applied ahead: used once, as strong as any other, and never in the way.
-#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "sandbox/host_facts.h"
+#include "sandbox/launcher_client.h"
+#include "sandbox/plan.h"
 #include "tests/kernel/support.h"
 #include "tests/support/catch.h"
 
@@ -18,16 +23,30 @@ using namespace wardenv::testing;
 
 namespace {
 
-std::vector<int> wait_for_children(int launcher, std::size_t count) {
-  std::vector<int> children;
-  for (int i = 0; i < 400 && (children = children_of(launcher)).size() != count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  return children;
+// The one process below the launcher that is not `old`: -1 where there is none, or more.
+int only_child(int launcher, int old) {
+  const std::vector<int> children = children_of(launcher);
+  return children.size() == 1 && children[0] != old ? children[0] : -1;
 }
 
-// After it, one sandbox is prepared and nothing else runs.
-void run_once(Engine& engine, const RunRequest& run) {
-  REQUIRE(engine.run(run).exit_code == 0);
-  REQUIRE(wait_for_children(engine.launcher_pid(), 1).size() == 1);
+// Runs, and waits until the run's own sandbox is gone and the next one waits. Answers the init of that.
+int run_once(Engine& engine, const RunRequest& run) {
+  const RunReport report = engine.run(run);
+  INFO((report.error ? report.error->message : std::string()));
+  REQUIRE(report.exit_code == 0);
+  int waiting = -1;
+  const bool there = eventually([&] {
+    waiting = engine.sandboxes_ahead() == 1 ? only_child(engine.launcher_pid(), report.init_pid) : -1;
+    return waiting > 0;
+  });
+  REQUIRE(there);
+  return waiting;
+}
+
+std::size_t descriptors_of(int pid) {
+  std::error_code ignored;
+  const std::filesystem::directory_iterator folder("/proc/" + std::to_string(pid) + "/fd", ignored);
+  return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
 }
 
 std::uint32_t early_steps(Engine& engine, const RunRequest& request) {
@@ -39,19 +58,68 @@ std::uint32_t early_steps(Engine& engine, const RunRequest& request) {
 
 }  // namespace
 
+TEST_CASE("a single run begins its sandbox while its folders are looked at, and takes it for nothing else") {
+  ScratchFolder workspace;
+  auto engine = Engine::create({.ahead = Ahead::kNo, .launcher = {}});
+  REQUIRE(engine);
+  RunRequest run = request(workspace, {"/bin/sh", "-c", "ls -A $HOME; echo x > $HOME/left; echo $WARDENV_RUN_ID"});
+  for (int i = 0; i < 3; ++i) {
+    const RunReport report = engine->run(run);
+    CHECK(report.out.text == report.run_id + "\n");
+    const bool v2 = report.enforced.memory == sandbox::Holder::kCgroup2;  // there it is born in a group of its own
+    CHECK(report.prepared_steps == (v2 ? 0 : early_steps(*engine, run)));
+    CHECK(engine->sandboxes_ahead() == 0);
+  }
+  run.workspace = workspace.path() + "/missing";
+  CHECK(engine->run(run).outcome == Outcome::kSetupFailed);
+  CHECK(eventually([&] { return children_of(engine->launcher_pid()).empty(); }));
+}
+
 TEST_CASE("the second run finds a prepared sandbox, and nothing of the first") {
   ScratchFolder workspace;
   auto engine = Engine::create();
   REQUIRE(engine);
   const RunRequest write = request(workspace, {"/bin/sh", "-c", "echo secret > /tmp/left; echo secret > $HOME/left; echo x > /dev/shm/left"});
-  const RunReport first = engine->run(write);
-  REQUIRE(first.exit_code == 0);
-  CHECK(first.prepared_steps == 0);
-  REQUIRE(wait_for_children(engine->launcher_pid(), 1).size() == 1);
+  run_once(*engine, write);
   const RunReport second = engine->run(request(workspace, {"/bin/sh", "-c", "ls -A /tmp /dev/shm $HOME; echo $WARDENV_RUN_ID"}));
   CHECK(second.prepared_steps == early_steps(*engine, write));
   CHECK(second.out.text.find("left") == std::string::npos);
   CHECK(second.out.text.find(second.run_id) != std::string::npos);
+}
+
+TEST_CASE("a sandbox whose first steps fail disturbs no other run, and its own is refused with the step") {
+  auto facts = sandbox::probe_host();
+  auto program = sandbox::find_launcher();
+  REQUIRE((facts && program));
+  facts->cgroup = {.why_not = "not here"};
+  sandbox::SandboxSpec spec;
+  spec.argv = {"/bin/sh", "-c", "sleep 86397"};
+  spec.cwd = "/";
+  spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true}};
+  spec.symlinks = {{"/bin", "usr/bin", true}, {"/lib", "usr/lib", true}, {"/lib64", "usr/lib64", true}};
+  const auto good = sandbox::compile(spec, *facts);
+  spec.mounts.push_back({.source = "/nowhere-at-all", .target = "/srv", .stable = true});
+  const auto bad = sandbox::compile(spec, *facts);
+  auto launcher = sandbox::LauncherClient::start(*program);
+  REQUIRE((good && bad && launcher));
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const sandbox::LaunchFds fds{null.get(), null.get(), null.get(), {}};
+  auto other = launcher->submit(*sandbox::encode(*good), fds);
+  REQUIRE(other);
+  REQUIRE(eventually([] { return !processes_with("86397").empty(); }));
+  auto waiting = launcher->prepare(*sandbox::encode_early(*bad), {});
+  REQUIRE(waiting);
+  REQUIRE(launcher->submit_to(*waiting, *sandbox::encode(*bad), fds));
+  wire::Event event{};
+  REQUIRE(::recv(waiting->get(), &event, sizeof event, 0) == static_cast<ssize_t>(sizeof event));
+  CHECK(event.kind == wire::EventKind::kFailed);
+  CHECK(event.sys_errno == ENOENT);
+  REQUIRE((event.step >= 1 && event.step <= bad->steps.size()));
+  CHECK(bad->steps[event.step - 1].text == "/nowhere-at-all");
+  CHECK(::recv(other->get(), &event, sizeof event, MSG_DONTWAIT) < 0);  // still running
+  CHECK_FALSE(processes_with("86397").empty());
+  other->reset();
+  CHECK(gone("86397"));
 }
 
 TEST_CASE("a prepared sandbox is not used for a run that begins otherwise") {
@@ -99,9 +167,8 @@ TEST_CASE("where a prepared sandbox has died, the run is made from nothing") {
   REQUIRE(engine);
   const RunRequest run = request(workspace, {"/usr/bin/true"});
   for (int i = 0; i < 20; ++i) {
-    run_once(*engine, run);
-    for (int init : children_of(engine->launcher_pid())) ::kill(init, SIGKILL);
-    REQUIRE(wait_for_children(engine->launcher_pid(), 0).empty());
+    ::kill(run_once(*engine, run), SIGKILL);
+    REQUIRE(eventually([&] { return children_of(engine->launcher_pid()).empty(); }));
     const RunReport report = engine->run(run);
     INFO((report.error ? report.error->message : std::string()));
     CHECK(report.exit_code == 0);
@@ -115,21 +182,14 @@ TEST_CASE("a prepared sandbox holds nothing of the launcher's and dies with it o
   SECTION("descriptors") {
     auto engine = Engine::create();
     REQUIRE(engine);
-    run_once(*engine, run);
-    const int init = children_of(engine->launcher_pid()).at(0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    std::size_t count = 0;
-    DIR* folder = ::opendir(("/proc/" + std::to_string(init) + "/fd").c_str());
-    if (folder == nullptr) return;  // not dumpable: only root may look
-    while (const dirent* entry = ::readdir(folder)) count += entry->d_name[0] != '.' ? 1 : 0;
-    ::closedir(folder);
-    CHECK(count == 3);  // to the launcher, the new root, its procfs
+    const int init = run_once(*engine, run);
+    if (descriptors_of(init) == 0) return;  // not dumpable: only root may look
+    CHECK(eventually([&] { return descriptors_of(init) == 3; }));  // to the launcher, the new root, its procfs
   }
   SECTION("launcher") {
     auto engine = Engine::create();
     REQUIRE(engine);
-    run_once(*engine, run);
-    const int init = children_of(engine->launcher_pid()).at(0);
+    const int init = run_once(*engine, run);
     ::kill(engine->launcher_pid(), SIGKILL);
     CHECK(gone(init));
   }
@@ -138,12 +198,11 @@ TEST_CASE("a prepared sandbox holds nothing of the launcher's and dies with it o
     {
       auto engine = Engine::create();
       REQUIRE(engine);
-      run_once(*engine, run);
-      init = children_of(engine->launcher_pid()).at(0);
+      init = run_once(*engine, run);
     }
     CHECK(gone(init));
   }
-  CHECK(cgroup_count() == 0);
+  CHECK(no_cgroup_left());
 }
 
 TEST_CASE("many callers share one engine") {

@@ -2,6 +2,7 @@
 // Helpers of the tests that make real sandboxes through the library.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,17 +30,20 @@ engine::RunRequest request(const ScratchFolder& workspace, std::vector<std::stri
 // Processes whose command line contains `marker`.
 std::vector<int> processes_with(const std::string& marker);
 
-// True once no process has `marker` any more; waits up to five seconds.
+// True once no process has `marker` any more, waits for it.
 bool gone(const std::string& marker);
 
-// True once no process `pid` exists any more (a zombie counts as gone); waits up to five seconds.
+// True once no process `pid` exists any more (a zombie counts as gone), waits for it.
 bool gone(int pid);
 
 // Children of a process, by /proc.
 std::vector<int> children_of(int pid);
 
-// Control groups that were left behind: no living engine holds them.
-std::size_t cgroup_count();
+// True as soon as `condition` is; asks every few milliseconds, for at most twenty seconds.
+bool eventually(const std::function<bool()>& condition);
+
+// True once no control group is left behind: none that no living engine holds. Waits, as other engines may just make or remove theirs.
+bool no_cgroup_left();
 
 std::size_t open_descriptors();
 

@@ -52,12 +52,16 @@ std::vector<int> processes_with(const std::string& marker) {
   return found;
 }
 
-bool gone(const std::string& marker) {
-  for (int attempt = 0; attempt < 250; ++attempt) {
-    if (processes_with(marker).empty()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+bool eventually(const std::function<bool()>& condition) {
+  for (int attempt = 0; attempt < 4000; ++attempt) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return false;
+}
+
+bool gone(const std::string& marker) {
+  return eventually([&] { return processes_with(marker).empty(); });
 }
 
 std::vector<int> children_of(int pid) {
@@ -68,14 +72,14 @@ std::vector<int> children_of(int pid) {
 }
 
 bool gone(int pid) {
-  for (int attempt = 0; attempt < 250; ++attempt) {
+  return eventually([&] {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string text;
-    if (!std::getline(file, text) || text.find(") Z ") != std::string::npos) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
+    return !std::getline(file, text) || text.find(") Z ") != std::string::npos;
+  });
 }
+
+namespace {
 
 std::size_t cgroup_count() {
   std::size_t count = 0;
@@ -90,6 +94,12 @@ std::size_t cgroup_count() {
     }
   }
   return count;
+}
+
+}  // namespace
+
+bool no_cgroup_left() {
+  return eventually([] { return cgroup_count() == 0; });
 }
 
 std::size_t open_descriptors() {

@@ -80,7 +80,7 @@ inline bool has_mount(const std::vector<sandbox::Mount>& mounts, const std::stri
 }
 
 inline bool has_link(const std::vector<sandbox::Symlink>& links, const std::string& path, const std::string& target) {
-  return std::find(links.begin(), links.end(), sandbox::Symlink{path, target}) != links.end();
+  return std::any_of(links.begin(), links.end(), [&](const sandbox::Symlink& link) { return link.path == path && link.target == target; });
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

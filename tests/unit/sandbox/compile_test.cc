@@ -22,7 +22,7 @@ SandboxSpec small_spec() {
                  {.source = "/srv/venv", .target = "/srv/venv", .owner_mapped = true},
                  {.source = "/etc/ld.so.cache", .target = "/etc/ld.so.cache", .optional = true, .stable = true}};
   spec.read_only_again = {"/srv/project/.git/config", "/srv/project/.git/hooks", "/srv/project/.envrc"};
-  spec.symlinks = {{"/bin", "usr/bin"}, {"/usr/bin/x", "y"}};
+  spec.symlinks = {{"/bin", "usr/bin", true}, {"/usr/bin/x", "y"}, {"/srv/current", "venv"}};
   spec.files = {{"/etc/passwd", "wardenv:x:1000:1000::/home/wardenv:/bin/sh\n"}};
   return spec;
 }
