@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/quota/clock.h"
+#include "policy/state/clock.h"
 #include "sandbox/base/error.h"
 
 namespace wardenv::policy {

@@ -2,6 +2,7 @@
 // All or nothing, on any ledger.
 #include "policy/quota/ledger.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace wardenv::policy {
@@ -11,9 +12,10 @@ using Counter = Ledger::Counter;
 
 CounterName name_of(const Reservation& wanted) { return {wanted.key, wanted.window.count(), wanted.mode}; }
 
-constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+// What SQLite can count to; a larger maximum is this one.
+constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-std::uint64_t sum(std::uint64_t a, std::uint64_t b) { return b > kMost - a ? kMost : a + b; }
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) { return a > kMost || b > kMost - a ? kMost + 1 : a + b; }
 
 // What entry `index` needs together with the earlier entries of the same counter.
 std::uint64_t need_of(std::span<const Reservation> wanted, const std::vector<Counter>& counters, std::size_t index) {
@@ -52,9 +54,10 @@ Reserved reserve_in(Ledger& ledger, std::span<const Reservation> wanted, Moment 
   Reserved answer{.granted = true};
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const std::uint64_t need = need_of(wanted, counters, i);
-    if (fits(counters[i].used, need, wanted[i].max)) continue;
-    if (need > wanted[i].max) note_refusal(answer, i, std::nullopt);
-    else note_refusal(answer, i, to_time(ledger.free_at(counters[i], name_of(wanted[i]), now, wanted[i].max - need)));
+    const std::uint64_t max = std::min(wanted[i].max, kMost);
+    if (fits(counters[i].used, need, max)) continue;
+    if (need > max) note_refusal(answer, i, std::nullopt);
+    else note_refusal(answer, i, to_time(ledger.free_at(counters[i], name_of(wanted[i]), now, max - need)));
   }
   if (!answer.granted) return answer;
 

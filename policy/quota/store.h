@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/quota/clock.h"
+#include "policy/state/clock.h"
+#include "policy/state/durability.h"
 #include "sandbox/base/error.h"
 
 namespace wardenv::policy {
@@ -68,9 +69,6 @@ class QuotaStore {
 
 // Lives and dies with the process.
 std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock> clock = system_clock());
-
-// kPowerLoss: a granted reservation outlives a crash of the host. kProcessCrash: it outlives the death of every process.
-enum class Durability { kPowerLoss, kProcessCrash };
 
 // A file, made with mode 0600 (its folder with 0700) where missing; several processes may have it open. Not for network file systems.
 Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string& path, Durability durability = Durability::kPowerLoss,

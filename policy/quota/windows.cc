@@ -65,9 +65,9 @@ void FixedWindow::take_back(std::int64_t opened_at, std::uint64_t amount) {
 }
 
 std::int64_t FixedWindow::next_opens(std::int64_t window, Moment now) const {
-  const std::int64_t named = calendar_index(now.wall, window);
-  const std::int64_t held_until = now.wall + (before_last == kNever ? 0 : before_last + window - now.at);
-  return named == index ? std::max((named + 1) * window, held_until) : held_until;
+  const std::int64_t held_until = now.wall + std::max<std::int64_t>(0, before_last + window - now.at);
+  // By then the calendar may name the open window (again).
+  return calendar_index(held_until, window) == index ? (index + 1) * window : held_until;
 }
 
 bool FixedWindow::all_passed(std::int64_t window, Moment now) const {

@@ -12,12 +12,6 @@
 
 namespace wardenv::policy {
 
-// `at` never runs backward and is what sliding windows count by; `wall` is UTC and is what calendar windows are named by. Milliseconds.
-struct Moment {
-  std::int64_t at = 0;
-  std::int64_t wall = 0;
-};
-
 struct CounterName {
   std::string_view key;
   std::int64_t window = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,12 +15,18 @@ struct Instant {
   std::chrono::milliseconds steady{0};
 };
 
-// Thread-safe. `steady` of two readings may be compared where boot_id() is the same.
+// Thread-safe. `steady` of two readings may be compared where boot_id() is the same: one boot, one time namespace.
 class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() const = 0;
   [[nodiscard]] virtual std::string boot_id() const = 0;
+};
+
+// What a store counts by. `at` never runs backward and never steps; `wall` is UTC as the host shows it. Milliseconds.
+struct Moment {
+  std::int64_t at = 0;
+  std::int64_t wall = 0;
 };
 
 // The host's clocks.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's clocks.
-#include "policy/quota/clock.h"
+#include "policy/state/clock.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -19,7 +20,9 @@ std::chrono::milliseconds read_clock(clockid_t id) {
 std::string read_boot_id() {
   std::string id;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
-  return id.empty() ? "unknown " + std::to_string(read_clock(CLOCK_REALTIME).count()) : id;
+  if (id.empty()) return "unknown " + std::to_string(read_clock(CLOCK_REALTIME).count());
+  char space[64] = {};   // time_namespaces(7): containers may shift CLOCK_BOOTTIME
+  return ::readlink("/proc/self/ns/time", space, sizeof space - 1) > 0 ? id + " " + space : id;
 }
 
 class SystemClock final : public Clock {
