@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -315,8 +316,24 @@ Admission Gate::admit(const ToolCall& call) {
   return std::move(judging.admission);
 }
 
+Admission Gate::preview(const ToolCall& call) const {
+  Judging judging{.call = call, .edition = impl_->source->edition()};
+  if (!impl_->judge(judging)) return std::move(judging.admission);
+  judging.admission.pending = std::make_shared<Admission::Pending>();
+  judging.admission.pending->edition = judging.edition;
+  judging.admission.pending->call = call;
+  judging.admission.pending->finished = true;
+  return std::move(judging.admission);
+}
+
+bool Gate::is_reviewed(const Admission& admission) {
+  if (admission.pending == nullptr) return false;
+  const auto& hooks = admission.pending->edition->document->hooks;
+  return std::any_of(hooks.begin(), hooks.end(), [](const policy::HookSpec& hook) { return hook.event == policy::HookEvent::kAfterRun; });
+}
+
 Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked) {
-  if (!admission.allowed()) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
+  if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
   const auto& profiles = admission.pending->edition->document->profiles;
   const auto found = profiles.find(admission.decision.profile);
   if (!admission.decision.profile.empty() && found == profiles.end()) return fail(ErrorCode::kInternal, "the policy's profile `" + admission.decision.profile + "` is missing");
@@ -326,7 +343,7 @@ Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<
 }
 
 Status Gate::choose_profile(const Admission& admission, std::string_view name, RunRequest& request, std::vector<std::string>& asked) {
-  if (!admission.allowed()) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
+  if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
   if (name == admission.decision.profile) return {};
   const auto& profiles = admission.pending->edition->document->profiles;
   const auto found = profiles.find(name);

@@ -65,9 +65,16 @@ class Gate {
   // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
   Admission admit(const ToolCall& call);
 
+  // What the document alone says: no hook is asked, nothing is counted, approved or written down. For a look at what would be done;
+  // finish() does nothing with it.
+  [[nodiscard]] Admission preview(const ToolCall& call) const;
+
+  // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
+  [[nodiscard]] static bool is_reviewed(const Admission& admission);
+
   // What the profile of the admission grants, put into a request. `asked` names the options of `wardenv run` (without dashes) that the
   // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
-  // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed().
+  // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed(), or of preview().
   static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
 
   // The same with a profile of the policy that the caller chose by name: it can only be tighter than the grant, too.

@@ -109,6 +109,16 @@ Status choose_venv(const Values& values, RunRequest& request) {
   return {};
 }
 
+void take_judging(const Values& values, RunOptions& options) {
+  auto take = [&](const char* name, auto& to) {
+    if (auto found = values.find(name); found != values.end()) to = found->second.front();
+  };
+  take("--policy", options.policy);
+  take("--profile", options.profile);
+  take("--grant", options.grant);
+  take("--config", options.config);
+}
+
 Status apply_values(const Values& values, RunOptions& options) {
   for (const auto& [name, given] : values) {
     auto setter = setters().find(name);
@@ -122,6 +132,8 @@ Status apply_values(const Values& values, RunOptions& options) {
     }
   }
   options.quiet = values.count("--quiet") != 0;
+  for (const auto& [name, given] : values) options.asked.push_back(name.substr(2));
+  take_judging(values, options);
   options.request.require_cgroup = values.count("--require-cgroup") != 0;
   return choose_venv(values, options.request);
 }
@@ -185,10 +197,10 @@ const std::vector<OptionInfo>& run_options() {
       {"--tmp-size", Takes::kText, "SIZE", "/tmp, /dev/shm and HOME together (default: 64M)"},
       {"--env", Takes::kText, "NAME=VALUE", "a variable for the command; nothing is inherited", true},
       {"--stdin", Takes::kChoice, "null|inherit", "its standard input (default: null)"},
-      {"--policy", Takes::kFile, "FILE", "judge the call by this policy first", false, kLater},
-      {"--profile", Takes::kText, "NAME", "a sandbox profile of the policy", false, kLater},
-      {"--grant", Takes::kText, "NAME", "the grant of the policy that calls", false, kLater},
-      {"--config", Takes::kFile, "FILE", "configuration", false, kLater},
+      {"--policy", Takes::kFile, "FILE", "judge the call by this policy first"},
+      {"--profile", Takes::kText, "NAME", "a sandbox profile of the policy"},
+      {"--grant", Takes::kText, "NAME", "the grant of the policy that calls"},
+      {"--config", Takes::kFile, "FILE", "configuration"},
       {"--json", Takes::kNothing, "", "print one JSON report, with the command's output in it"},
       {"--quiet", Takes::kNothing, "", "no summary of refused system calls on stderr"},
       {"--allow-degraded", Takes::kText, "LIST", "limits that may be weaker than asked: memory, processes, cpu, cgroup"},
@@ -225,9 +237,10 @@ std::string run_help(const std::string& command) {
   text += "\nSizes take K, M, G (1024); times ms, s, m, h.\n\nExamples:\n"
           "  wardenv " + command + " -- python -m pytest -x\n"
           "  wardenv " + command + " --access read-only --memory 2G --timeout 10m -- python -m mypy src\n"
+          "  wardenv " + command + " --policy policy.yaml --json -- pytest -q\n"
           "  wardenv " + command + " --no-venv --json -- /usr/bin/true\n\n"
           "Exit status: the command's own; 128+N killed by signal N; 124 timed out; 125 wardenv could not do its job;\n"
-          "126 not executable; 127 not found.\n";
+          "126 not executable; 127 not found; 77 denied by the policy; 75 it waits for a person's approval.\n";
   return text;
 }
 

@@ -2,6 +2,7 @@
 // The options of `run` and `plan`: one table for parsing, help and completions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,11 @@ const std::vector<OptionInfo>& run_options();
 
 struct RunOptions {
   engine::RunRequest request;
+  std::vector<std::string> asked{};        // names of the options that were given, without dashes: what a policy lets be tightened only
+  std::string policy{};                    // of --policy, else of the configuration; empty: the call is not judged
+  std::string profile{};
+  std::string grant{};
+  std::optional<std::string> config{};
   bool json = false;
   bool quiet = false;
   bool help = false;

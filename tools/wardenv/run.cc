@@ -11,6 +11,7 @@
 
 #include "engine/report_json.h"
 #include "sandbox/base/unique_fd.h"
+#include "tools/wardenv/judge.h"
 #include "tools/wardenv/options.h"
 #include "tools/wardenv/relay.h"
 
@@ -99,6 +100,44 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options)
   return report;
 }
 
+// The run of a call that may happen. A request that asks for more than the policy grants is an error, and nothing was entered.
+engine::RunReport run_granted(RunOptions& options, engine::Gate* gate, const engine::Admission& admission) {
+  if (gate != nullptr) {
+    if (const Status granted = grant_to(admission, options); !granted) return failed(granted.error());
+  }
+  auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()});
+  if (!engine) return failed(engine.error());
+  if (!options.json && !engine::Gate::is_reviewed(admission)) return run_relayed(*engine, options);
+  engine::RunIo io;
+  io.cancel_fd = cancel_fd;
+  return engine->run(options.request, io);
+}
+
+// What hooks have seen first.
+void print_output(const engine::RunReport& report) {
+  std::fwrite(report.out.text.data(), 1, report.out.text.size(), stdout);
+  std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
+}
+
+engine::RunReport judge_and_run(RunOptions& options) {
+  auto gate = open_gate(options);
+  if (!gate) return failed(gate.error());
+  if (*gate == nullptr) return run_granted(options, nullptr, {});
+  (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
+  auto call = call_of(options);
+  if (!call) return failed(call.error());
+  const engine::Admission admission = (*gate)->admit(*call);
+  if (!admission.allowed()) {
+    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(admission).c_str());
+    return engine::refusal(admission);
+  }
+  engine::RunReport report = run_granted(options, gate->get(), admission);
+  report.run_id = admission.run_id;
+  (*gate)->finish(admission, report);
+  if (!options.json && engine::Gate::is_reviewed(admission)) print_output(report);
+  return report;
+}
+
 }  // namespace
 
 int run_command(const Arguments& arguments) {
@@ -110,20 +149,11 @@ int run_command(const Arguments& arguments) {
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();
   catch_signals();
-  auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()});
-  if (!engine) return options.json ? print_json(failed(engine.error())) : complain(engine.error());
-
-  engine::RunReport report;
-  if (options.json) {
-    engine::RunIo io;
-    io.cancel_fd = cancel_fd;
-    report = engine->run(options.request, io);
-  } else {
-    report = run_relayed(*engine, options);
-    print_end(report, options);
-  }
+  engine::RunReport report = judge_and_run(options);
   if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
-  return options.json ? print_json(report) : report.exit_status;
+  if (options.json) return print_json(report);
+  print_end(report, options);
+  return report.exit_status;
 }
 
 }  // namespace wardenv::cli

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// `wardenv run` and `plan` as a call that a policy judges.
+#include "tools/wardenv/judge.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "engine/gate/config.h"
+#include "engine/paths.h"
+
+namespace wardenv::cli {
+
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options) {
+  auto config = engine::read_config(options.config);
+  if (!config) return tl::unexpected(config.error());
+  if (options.policy.empty()) options.policy = config->policy;
+  if (options.grant.empty()) options.grant = config->grant;
+  // Before any thread exists: whoever asks for the state folder finds the same one.
+  if (!config->state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config->state.c_str(), 1);
+  if (options.policy.empty()) {
+    if (!options.profile.empty()) return fail(ErrorCode::kBadInput, "--profile names a profile of a policy, and there is none", "give --policy FILE too");
+    if (!options.grant.empty()) return fail(ErrorCode::kBadInput, "--grant names a grant of a policy, and there is none", "give --policy FILE too");
+    return nullptr;
+  }
+  return engine::Gate::open({.policy_file = options.policy, .quota_store = config->quota_store});
+}
+
+Result<engine::ToolCall> call_of(const RunOptions& options) {
+  const engine::RunRequest& request = options.request;
+  auto workspace = engine::resolve_path(request.workspace);
+  if (!workspace) return fail(ErrorCode::kNotFound, "workspace " + workspace.error().message);
+  std::string cwd = workspace->real;
+  if (request.cwd) cwd = request.cwd->starts_with('/') ? *request.cwd : cwd + "/" + *request.cwd;
+  auto real = engine::resolve_path(cwd);
+  if (!real) return fail(ErrorCode::kNotFound, "--cwd " + real.error().message);
+  const nlohmann::json arguments = {{"current_working_dir", real->real},
+                                    {"command", request.argv.front()},
+                                    {"args", std::vector<std::string>(request.argv.begin() + 1, request.argv.end())}};
+  engine::ToolCall call{.tool = "run_in_venv", .grant = options.grant, .cwd = real->real, .workspace = workspace->real};
+  try {
+    call.arguments_json = arguments.dump();
+  } catch (const nlohmann::json::exception&) {
+    return fail(ErrorCode::kBadInput, "an argument of the command is not UTF-8, which a policy can't judge");
+  }
+  return call;
+}
+
+Status grant_to(const engine::Admission& admission, RunOptions& options) {
+  if (!options.profile.empty()) WARDENV_TRY(engine::Gate::choose_profile(admission, options.profile, options.request, options.asked));
+  return engine::Gate::tighten(admission, options.request, options.asked);
+}
+
+std::string refusal_line(const engine::Admission& admission) {
+  const bool waits = admission.decision.effect == policy::Effect::kRequireApproval;
+  return std::string(waits ? "approval required: " : "denied by the policy: ") + admission.decision.reason + " (" + admission.decision.rule + ")";
+}
+
+}  // namespace wardenv::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// `wardenv run` and `plan` as a call that a policy judges.
+#pragma once
+
+#include <memory>
+
+#include "engine/gate/gate.h"
+#include "tools/wardenv/options.h"
+
+namespace wardenv::cli {
+
+// Reads the configuration and, where there is a policy, opens the gate; none without a policy. What the configuration says of grant and
+// policy goes into `options` where no option said it.
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options);
+
+// The command as a call of run_in_venv with {current_working_dir, command, args} (interfaces.md).
+Result<engine::ToolCall> call_of(const RunOptions& options);
+
+// Puts what the admission grants into the request. Error kBadInput names the option that asks for more.
+Status grant_to(const engine::Admission& admission, RunOptions& options);
+
+// One line for a person: "denied by the policy: <reason> (<rule>)".
+std::string refusal_line(const engine::Admission& admission);
+
+}  // namespace wardenv::cli
