@@ -12,6 +12,7 @@ RULES = {
     "sandbox/seccomp": (("sandbox/base",), ("seccomp.h",)),
     "sandbox": (("sandbox/base", "sandbox/seccomp"), ("boost/process", "boost/asio", "nlohmann/")),
     "policy": (("sandbox/base",), ("nlohmann/", "yaml-cpp/", "re2/", "SQLiteCpp/", "hiredis/")),
+    "policy/approvals": (("sandbox/base", "policy"), ("nlohmann/", "SQLiteCpp/", "openssl/")),
     "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/", "toml++/")),
     "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/")),
 }
