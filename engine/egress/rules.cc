@@ -85,6 +85,12 @@ EgressJudgement judge_target(std::span<const EgressRule> rules, const EgressTarg
   return refuse_target(target, same_host, request);
 }
 
+EgressJudgement judge_host(std::span<const EgressRule> rules, const EgressTarget& target) {
+  auto fits = [&](const EgressRule& rule) { return matches_host(rule, target) && has_port(rule, target.port); };
+  const auto found = std::find_if(rules.begin(), rules.end(), fits);
+  return found != rules.end() ? EgressJudgement{&*found, {}, {}} : judge_target(rules, target, nullptr);
+}
+
 EgressJudgement judge_address(std::span<const EgressRule> rules, const EgressRule& rule, const EgressTarget& target, const IpAddress& address,
                               Owner owner) {
   if (in_any(rule.addresses, address)) return {&rule, {}, {}};

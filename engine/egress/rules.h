@@ -37,6 +37,9 @@ Result<EgressTarget> make_target(std::string_view host, std::uint16_t port);
 // Name, port, and for plain HTTP method and path. A tunnel needs a rule without methods and path.
 EgressJudgement judge_target(std::span<const EgressRule> rules, const EgressTarget& target, const HttpRequestView* request);
 
+// Name and port alone: whether any request to it may be allowed. For tunnels whose requests are judged one by one.
+EgressJudgement judge_host(std::span<const EgressRule> rules, const EgressTarget& target);
+
 // Whether the target, which `rule` allows, may be reached at this address. `own`: the address belongs to this host, which counts as
 // not public. Ranges of `rule`, and rules for addresses that have the port, allow what is not public.
 enum class Owner { kOther, kThisHost };

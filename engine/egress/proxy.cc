@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The proxy's thread: one epoll loop over the listener and all connections.
+#include "engine/egress/proxy.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "engine/egress/connection.h"
+#include "engine/egress/secrets.h"
+
+namespace wardenv::engine {
+namespace {
+
+constexpr std::uint64_t kListenerId = 0, kWakeId = 1, kFirstId = 2;
+constexpr int kTickMs = 100, kStarvedTickMs = 10;
+constexpr int kAcceptsInARow = 64;
+constexpr std::size_t kCrowd = 64;   // connections above the cap that are told so; more wait in the kernel's queue
+constexpr std::uint32_t kMostConnections = 4096;
+
+std::uint64_t clock_ms() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1000 + static_cast<std::uint64_t>(time.tv_nsec) / 1'000'000;
+}
+
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+// Each connection needs two descriptors, and the usual soft limit is 1024. What runs in sandboxes has limits of its own.
+void raise_descriptor_limit(std::uint32_t connections) {
+  rlimit limit{};
+  const rlim_t wanted = 2ULL * connections + 512;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(limit.rlim_max, wanted);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status check_caps(const EgressCaps& caps) {
+  if (caps.connections_at_once >= 1 && caps.connections_at_once <= kMostConnections) return {};
+  return fail(ErrorCode::kBadInput, "an egress run has 1 to 4096 connections at once");
+}
+
+}  // namespace
+
+struct EgressProxy::Impl {
+  EgressShared shared;
+  UniqueFd epoll;
+  UniqueFd wake;
+  UniqueFd listener;
+  std::atomic<int> handed_over = -1;
+  std::atomic<bool> stopping = false;
+  std::thread thread;
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections;
+  std::vector<std::uint64_t> touched;
+  std::vector<std::uint64_t> again;
+  std::unordered_set<std::uint64_t> starved;
+  std::uint64_t next_id = kFirstId;
+  std::uint64_t accepted = 0;
+  std::uint64_t last_tick_ms = 0;
+  bool paused = false;   // no more is accepted until a connection has ended
+
+  Impl(const EgressSettings& settings, std::vector<HeaderList> secrets, EgressSink sink, UniqueFd epoll_fd, UniqueFd wake_fd)
+      : shared{.rules = settings.rules, .secrets = std::move(secrets), .caps = settings.caps, .budget = Budget(settings.caps), .pipes = {},
+               .reporter = EgressReporter(std::move(sink), settings.caps.connections), .resolver = Resolver(wake_fd.get()),
+               .epoll = epoll_fd.get(), .now_ms = clock_ms(), .names = {}},
+        epoll(std::move(epoll_fd)), wake(std::move(wake_fd)) {}
+
+  ~Impl() {
+    if (const int fd = handed_over.exchange(-1); fd >= 0) ::close(fd);
+  }
+
+  void wake_up() const {
+    const std::uint64_t one = 1;
+    (void)!::write(wake.get(), &one, sizeof one);
+  }
+
+  [[nodiscard]] bool watch(int fd, std::uint32_t events, std::uint64_t data) const {
+    epoll_event interest{.events = events, .data = {.u64 = data}};
+    return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &interest) == 0;
+  }
+
+  void pause(bool now) {
+    if (paused == now || !listener.valid()) return;
+    epoll_event interest{.events = now ? 0U : EPOLLIN, .data = {.u64 = kListenerId << 1}};
+    (void)::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, listener.get(), &interest);
+    paused = now;
+  }
+
+  void run() {
+    block_signals();
+    while (!stopping.load()) {
+      std::array<epoll_event, 256> events{};
+      const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), patience());
+      shared.now_ms = clock_ms();
+      shared.budget.refill(shared.now_ms);
+      for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)]);
+      take_turns();
+      tick();
+    }
+    connections.clear();
+    listener.reset();
+  }
+
+  [[nodiscard]] int patience() const {
+    if (!again.empty()) return 0;
+    if (!starved.empty()) return kStarvedTickMs;
+    return connections.empty() && !paused ? -1 : kTickMs;
+  }
+
+  void dispatch(const epoll_event& event) {
+    const std::uint64_t id = event.data.u64 >> 1;
+    if (id == kListenerId) return accept_some();
+    if (id == kWakeId) return note_wake();
+    const auto found = connections.find(id);
+    if (found == connections.end()) return;
+    found->second->note(static_cast<Side>(event.data.u64 & 1), event.events);
+    touched.push_back(id);
+  }
+
+  void note_wake() {
+    std::uint64_t count = 0;
+    (void)!::read(wake.get(), &count, sizeof count);
+    if (const int fd = handed_over.exchange(-1); fd >= 0) {
+      listener.reset(fd);
+      if (!watch(fd, EPOLLIN, kListenerId << 1)) listener.reset();
+    }
+    for (const Resolution& resolution : shared.resolver.take_answers()) {
+      const auto found = connections.find(resolution.asked_by);
+      if (found == connections.end()) continue;
+      found->second->take(resolution);
+      touched.push_back(resolution.asked_by);
+    }
+  }
+
+  void accept_some() {
+    for (int i = 0; i < kAcceptsInARow; ++i) {
+      if (connections.size() >= shared.caps.connections_at_once + kCrowd) return pause(true);
+      UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!client.valid()) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause(true);
+        return;
+      }
+      admit(std::move(client));
+    }
+  }
+
+  void admit(UniqueFd client) {
+    const std::uint64_t id = next_id++;
+    const int fd = client.get();
+    ++accepted;
+    auto admission = Connection::Admission::kServed;
+    if (connections.size() >= shared.caps.connections_at_once) admission = Connection::Admission::kCrowded;
+    if (shared.caps.connections != 0 && accepted > shared.caps.connections) admission = Connection::Admission::kUsedUp;
+    if (!watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, id << 1)) return;
+    connections.emplace(id, std::make_unique<Connection>(shared, std::move(client), id, admission));
+  }
+
+  // Those that something happened to, then those whose turn was over, then the starved ones, each once.
+  void take_turns() {
+    std::vector<std::uint64_t> turn = std::exchange(touched, {});
+    turn.insert(turn.end(), again.begin(), again.end());
+    again.clear();
+    if (shared.budget.allowance() > 0 || shared.budget.used_up()) {
+      turn.insert(turn.end(), starved.begin(), starved.end());
+      starved.clear();
+    }
+    std::sort(turn.begin(), turn.end());
+    turn.erase(std::unique(turn.begin(), turn.end()), turn.end());
+    if (!turn.empty()) std::rotate(turn.begin(), turn.begin() + static_cast<std::ptrdiff_t>(shared.now_ms % turn.size()), turn.end());
+    for (const std::uint64_t id : turn) advance(id);
+  }
+
+  void advance(std::uint64_t id) {
+    const auto found = connections.find(id);
+    if (found == connections.end()) return;
+    switch (found->second->advance()) {
+      case Turn::kWaits: return;
+      case Turn::kAgain: again.push_back(id); return;
+      case Turn::kStarved:
+        starved.insert(id);
+        return;
+      case Turn::kOver:
+        connections.erase(found);
+        return pause(false);
+    }
+  }
+
+  void tick() {
+    if (shared.now_ms - last_tick_ms < static_cast<std::uint64_t>(kTickMs)) return;
+    last_tick_ms = shared.now_ms;
+    pause(false);
+    std::vector<std::uint64_t> late;
+    for (const auto& [id, connection] : connections) {
+      if (connection->deadline_ms() != 0 && shared.now_ms >= connection->deadline_ms()) late.push_back(id);
+    }
+    for (const std::uint64_t id : late) {
+      connections[id]->expire();
+      advance(id);
+    }
+  }
+};
+
+EgressProxy::EgressProxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+EgressProxy::~EgressProxy() { (void)stop(); }
+
+Result<std::unique_ptr<EgressProxy>> EgressProxy::start(const EgressSettings& settings, EgressSink sink) {
+  WARDENV_TRY(check_caps(settings.caps));
+  auto secrets = read_secrets(settings.rules);
+  if (!secrets) return tl::unexpected(secrets.error());
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll.valid() || !wake.valid()) return fail_errno(ErrorCode::kHost, "cannot make the proxy");
+  raise_descriptor_limit(settings.caps.connections_at_once);
+  auto impl = std::make_unique<Impl>(settings, std::move(*secrets), std::move(sink), std::move(epoll), std::move(wake));
+  if (!impl->watch(impl->wake.get(), EPOLLIN, kWakeId << 1)) return fail_errno(ErrorCode::kHost, "cannot make the proxy");
+  try {
+    impl->thread = std::thread([raw = impl.get()] { raw->run(); });
+  } catch (const std::system_error& error) {
+    return fail(ErrorCode::kHost, std::string("cannot start the proxy's thread: ") + error.what());
+  }
+  return std::unique_ptr<EgressProxy>(new EgressProxy(std::move(impl)));
+}
+
+void EgressProxy::serve(UniqueFd listener) {
+  if (const int old = impl_->handed_over.exchange(listener.release()); old >= 0) ::close(old);
+  impl_->wake_up();
+}
+
+std::vector<EgressRefusal> EgressProxy::stop() {
+  if (!impl_ || !impl_->thread.joinable()) return {};
+  impl_->stopping.store(true);
+  impl_->wake_up();
+  impl_->thread.join();
+  return impl_->shared.reporter.take();
+}
+
+std::vector<std::string> egress_environment() {
+  const std::string proxy = "http://127.0.0.1:" + std::to_string(kEgressPort);
+  const std::string direct = "localhost,127.0.0.1,::1";
+  std::vector<std::string> variables;
+  // Libraries differ in which case they read; curl reads http_proxy in lower case only. ALL_PROXY names the HTTP proxy too: clients that
+  // are told of SOCKS want an extra package for it.
+  for (const char* name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) variables.push_back(name + ("=" + proxy));
+  for (const char* name : {"NO_PROXY", "no_proxy"}) variables.push_back(name + ("=" + direct));
+  variables.emplace_back("NODE_USE_ENV_PROXY=1");   // Node.js 22.21 and 24: fetch heeds the variables
+  return variables;
+}
+
+}  // namespace wardenv::engine

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The proxy of one run: HTTP CONNECT, plain HTTP and SOCKS5 on one listening socket that the sandbox's init made inside. One thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/egress/reporter.h"
+#include "engine/egress/settings.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::engine {
+
+// What the sandbox's proxy listens on, on its own loopback. Nothing but the private network namespace has this port.
+inline constexpr std::uint16_t kEgressPort = 3128;
+inline constexpr int kEgressBacklog = 1024;
+
+class EgressProxy {
+ public:
+  // Reads the secrets of the rules and starts the thread, which has nothing to do before serve(). Presets must have been derived.
+  // Errors: kBadInput for caps and secrets that make no sense, kNotFound for a secret that is not there, kHost.
+  static Result<std::unique_ptr<EgressProxy>> start(const EgressSettings& settings, EgressSink sink);
+  EgressProxy(const EgressProxy&) = delete;
+  EgressProxy& operator=(const EgressProxy&) = delete;
+  ~EgressProxy();   // stop()
+
+  // Takes the listening socket over. Thread-safe; once.
+  void serve(UniqueFd listener);
+
+  // Closes every connection and ends the thread; what was refused. Without a proxy nobody answers on the port: that is safe.
+  std::vector<EgressRefusal> stop();
+
+ private:
+  struct Impl;
+  explicit EgressProxy(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The variables that tell programs inside of the proxy: "NAME=VALUE".
+std::vector<std::string> egress_environment();
+
+}  // namespace wardenv::engine

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells of each connection, and adds up what was refused.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/egress/settings.h"
+
+namespace wardenv::engine {
+
+// Refusals and failures of one kind, as the report names them.
+struct EgressRefusal {
+  std::string what{};    // "connect evil.example:443"
+  std::uint64_t count = 0;
+  std::string hint{};    // the reason, and the rule that would be needed
+};
+
+class EgressReporter {
+ public:
+  // At most `events` are told one by one; what comes then is only counted.
+  EgressReporter(EgressSink sink, std::uint64_t events);
+  void tell(const EgressEvent& event);
+  [[nodiscard]] std::vector<EgressRefusal> take() { return std::move(refusals_); }
+
+ private:
+  void count(const EgressEvent& event);
+
+  EgressSink sink_;
+  std::uint64_t left_;
+  std::vector<EgressRefusal> refusals_;
+};
+
+// "the reason; a rule that allows it: --allow-host 'x'", in one line of printable ASCII.
+std::string refusal_text(const std::string& reason, const std::string& needed);
+
+}  // namespace wardenv::engine
