@@ -15,6 +15,7 @@
 
 #include "engine/backstage.h"
 #include "engine/capture.h"
+#include "engine/egress/proxy.h"
 #include "engine/run_loop.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
@@ -147,6 +148,13 @@ Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::stri
   auto plan = sandbox::compile(*spec, facts);
   if (plan) plan->fault = request.fault;
   return plan;
+}
+
+// nullptr without named egress. Its thread starts while the sandbox is made.
+Result<std::unique_ptr<EgressProxy>> start_proxy(const RunRequest& request, const RunIo& io) {
+  if (request.network != sandbox::Network::kEgress) return std::unique_ptr<EgressProxy>();
+  if (!request.egress.presets.empty()) return fail(ErrorCode::kUnenforceable, "egress presets can't be derived yet", "name the hosts");
+  return EgressProxy::start(request.egress, io.on_egress);
 }
 
 Result<sandbox::LaunchPlan> make_plan(const RunRequest& request) {
@@ -300,9 +308,10 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
   report.run_id = request.run_id.empty() ? new_run_id() : request.run_id;
-  if (request.network == sandbox::Network::kEgress) return failed(std::move(report), {ErrorCode::kUnenforceable, "named egress can't be held yet", "use --network none", 0});
   Beginning beginning;
   if (!impl_->backstage) impl_->begin(request, beginning);
+  auto proxy = start_proxy(request, io);
+  if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning));
@@ -311,11 +320,13 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
 
   Capture out(request.output_limit_bytes);
   Capture err(request.output_limit_bytes);
+  launched->channels.proxy = proxy->get();
   const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err, request.on_output_limit);
   report.usage = usage_of(end.last, launched->leaf.usage(), Clock::now() - begin);
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);
+  if (*proxy) add_refusals((*proxy)->stop(), report.violations);
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;

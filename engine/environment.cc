@@ -87,10 +87,11 @@ Result<std::vector<std::string>> build_environment(const EnvironmentInput& input
   variables.push_back("WARDENV_RUN_ID=" + input.run_id);
   std::vector<std::string> defaults{"TMPDIR=/tmp", "LANG=C.UTF-8", "TERM=dumb", "PYTHONUNBUFFERED=1"};
   std::set<std::string> names;
+  WARDENV_TRY(collect(input.egress, Names::kAny, names));
   WARDENV_TRY(collect(input.extra, Names::kHarmless, names));
   WARDENV_TRY(collect(input.profile, Names::kAny, names));
   std::erase_if(defaults, [&](const std::string& item) { return names.count(item.substr(0, item.find('='))) != 0; });
-  for (const auto* list : {&std::as_const(defaults), &input.profile, &input.extra}) variables.insert(variables.end(), list->begin(), list->end());
+  for (const auto* list : {&std::as_const(defaults), &input.egress, &input.profile, &input.extra}) variables.insert(variables.end(), list->begin(), list->end());
   return variables;
 }
 

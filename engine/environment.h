@@ -14,6 +14,7 @@ struct EnvironmentInput {
   std::string home;
   std::string run_id;
   std::vector<std::string> extra;  // "NAME=VALUE"
+  std::vector<std::string> egress{};   // the same, set by us with named egress: nobody else may
   std::vector<std::string> profile{};  // the same, from a policy profile: dangerous names are taken, ours are not
 };
 

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 namespace wardenv::engine {
 namespace {
@@ -71,12 +73,35 @@ class Loop {
     return true;
   }
 
+  // One event, and the descriptor that came with it, if one did.
+  ssize_t receive(wire::Event& event, UniqueFd& socket) const {
+    iovec data{&event, sizeof event};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t got = ::recvmsg(channels_.control.get(), &message, MSG_CMSG_CLOEXEC);
+    const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return got;
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    socket.reset(fd);
+    return got;
+  }
+
   void read_event() {
     wire::Event event{};
-    const ssize_t got = ::recv(channels_.control.get(), &event, sizeof event, 0);
+    UniqueFd socket;
+    const ssize_t got = receive(event, socket);
     if (got < 0 && errno == EINTR) return;
     if (got != static_cast<ssize_t>(sizeof event)) {
       end_.launcher_died = over_ = true;
+      return;
+    }
+    if (event.kind == wire::EventKind::kListening) {
+      if (channels_.proxy != nullptr && socket.valid()) channels_.proxy->serve(std::move(socket));
       return;
     }
     if (event.kind == wire::EventKind::kDenied) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/capture.h"
+#include "engine/egress/proxy.h"
 #include "engine/engine.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/cgroup.h"
@@ -16,6 +17,7 @@ struct RunChannels {
   UniqueFd control;   // to the launcher
   UniqueFd out;       // read ends of the command's stdout and stderr
   UniqueFd err;
+  EgressProxy* proxy = nullptr;   // not owned; gets the listening socket of a run with named egress
 };
 
 struct RunEnd {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/egress/proxy.h"
 #include "engine/environment.h"
 #include "engine/paths.h"
 #include "engine/system_view.h"
@@ -83,6 +84,19 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
   return {};
 }
 
+// With named egress: where the proxy is, and whom clients trust beside it.
+Status add_egress(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
+  if (request.network != sandbox::Network::kEgress) return {};
+  environment.egress = egress_environment();
+  if (request.egress.ca_file.empty()) return {};
+  auto real = resolve_path(request.egress.ca_file);
+  if (!real) return fail(ErrorCode::kNotFound, "the file of certificates " + real.error().message);
+  const std::string inside = "/etc/wardenv/ca.pem";
+  spec.mounts.push_back({.source = real->real, .target = inside});
+  append(environment.egress, egress_ca_environment(inside));
+  return {};
+}
+
 }  // namespace
 
 std::string state_folder() {
@@ -97,6 +111,7 @@ sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
   sandbox::SandboxSpec spec;
   spec.argv = request.argv;
   spec.network = request.network;
+  if (request.network == sandbox::Network::kEgress) spec.listen_port = kEgressPort;
   spec.limits = request.limits;
   spec.degradable = request.degradable;
   spec.require_cgroup = request.require_cgroup;
@@ -115,6 +130,7 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
   WARDENV_TRY(add_venv(request, spec, environment));
   WARDENV_TRY(add_workspace(request, spec));
   WARDENV_TRY(add_profile_mounts(request, spec));
+  WARDENV_TRY(add_egress(request, spec, environment));
   auto variables = build_environment(environment);
   if (!variables) return tl::unexpected(variables.error());
   spec.env = std::move(*variables);

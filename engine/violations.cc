@@ -111,4 +111,8 @@ std::vector<Violation> describe_violations(const std::vector<sandbox::DeniedSysc
   return violations;
 }
 
+void add_refusals(const std::vector<EgressRefusal>& refusals, std::vector<Violation>& violations) {
+  for (const EgressRefusal& item : refusals) violations.push_back({.kind = "network", .what = item.what, .count = item.count, .hint = item.hint});
+}
+
 }  // namespace wardenv::engine

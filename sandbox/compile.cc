@@ -69,6 +69,7 @@ class Compiler {
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
     limits_from_cgroup();
     open_trees(late_);
+    listen();
     symlinks(Part::kLate);
     attach_mounts(late_);
     protect();
@@ -99,6 +100,7 @@ class Compiler {
     if (std::any_of(spec_.argv.begin(), spec_.argv.end(), too_long)) {
       return fail(ErrorCode::kBadInput, "an argument of the command is longer than 128 KiB", "put the text into a file of the workspace");
     }
+    if ((spec_.network == Network::kEgress) != (spec_.listen_port != 0)) return fail(ErrorCode::kBadInput, "a proxy belongs to named egress, and that to a proxy");
     if (spec_.limits.processes == 0) return fail(ErrorCode::kBadInput, "a sandbox needs at least one process");
     if (spec_.limits.memory_bytes < (4ULL << 20)) return fail(ErrorCode::kBadInput, "a memory limit below 4M cannot start any program");
     if (!(spec_.limits.cpus > 0.0)) return fail(ErrorCode::kBadInput, "a sandbox needs some CPU; for example 1.0");
@@ -235,6 +237,12 @@ class Compiler {
   void network() {
     if (spec_.network != Network::kHost) step({.op = Op::kLoopbackUp});
     step({.op = Op::kHostname, .text = spec_.hostname});
+  }
+
+  // Belongs to the single run: what is begun ahead serves runs with and without a proxy.
+  void listen() {
+    constexpr std::uint64_t kBacklog = 1024;
+    if (spec_.network == Network::kEgress) step({.op = Op::kListen, .a = spec_.listen_port, .b = kBacklog});
   }
 
   void identity() {

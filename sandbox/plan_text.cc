@@ -24,6 +24,7 @@ constexpr std::array kOpNames = {
     OpName{Op::kMapIdsByParent, "map-ids"},
     OpName{Op::kJoinCgroup1, "join-cgroup"},
     OpName{Op::kLoopbackUp, "loopback-up"},
+    OpName{Op::kListen, "listen"},
     OpName{Op::kHostname, "hostname"},
     OpName{Op::kMapIdsBySelf, "map-ids"},
     OpName{Op::kAwaitMaps, "await-maps"},
@@ -108,6 +109,7 @@ std::string details(const PlanStep& step) {
     case Op::kSymlink: return step.text + " -> " + step.text2;
     case Op::kFile: return step.text + " " + octal(step.a) + " bytes=" + std::to_string(step.b);
     case Op::kAttach: return slot(step) + " " + step.text;
+    case Op::kListen: return "127.0.0.1:" + std::to_string(step.a) + " for the engine's proxy";
     case Op::kRebind: return step.text + " " + names(kAttributes, step.a);
     case Op::kRlimit: return rlimit_name(step.a) + " " + std::to_string(step.b);
     case Op::kAffinity: return std::to_string(step.b) + " of mask " + std::to_string(step.a);

@@ -31,6 +31,7 @@ enum class Op : uint16_t {
   kMapIdsByParent,    // user_namespaces(7): inside id a is the host id that the launcher picks
   kJoinCgroup1,       // writes our own thread into the v1 `tasks` file of slot s
   kLoopbackUp,        // netdevice(7) SIOCSIFFLAGS on lo
+  kListen,            // listens on TCP port a of 127.0.0.1 (backlog b); the socket goes to the launcher, and from it to the engine
   kHostname,          // sethostname(2) t
   kMapIdsBySelf,      // inside id a is our own id (b = uid, c = gid)
   kAwaitMaps,         // waits until the launcher has done kMapIdsByParent
@@ -115,6 +116,7 @@ enum class EventKind : uint32_t {
   kExecFailed,   // the command could not be executed: sys_errno; `step` 1 where a file was found
   kDenied,       // one refused system call: number, count, args
   kEnded,        // the command ran and is over
+  kListening,    // with the socket of kListen as a descriptor
 };
 
 enum class Cause : uint32_t { kOwn, kTimeout, kMemory, kCancelled };
@@ -139,7 +141,7 @@ struct Event {
 };
 
 // Frames from the sandbox's init to the launcher.
-enum class FrameKind : uint32_t { kFailed = 1, kListener, kExecFailed, kExited };
+enum class FrameKind : uint32_t { kFailed = 1, kListener, kExecFailed, kExited, kListening /* with the socket of kListen */ };
 struct Frame {
   FrameKind kind;
   uint32_t step;

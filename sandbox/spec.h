@@ -87,6 +87,7 @@ struct SandboxSpec {
   std::vector<Symlink> symlinks{};
   std::vector<SyntheticFile> files{};
   Network network = Network::kNone;
+  std::uint16_t listen_port = 0;         // with kEgress: the port on 127.0.0.1 that the engine's proxy is given inside
   Clock clock = Clock::kHost;
   Limits limits;
   Degradable degradable;

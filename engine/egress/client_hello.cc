@@ -96,7 +96,7 @@ ClientHello read_client_hello(std::string_view bytes) {
     const auto length = static_cast<std::size_t>(static_cast<std::uint8_t>(record[3]) << 8 | static_cast<std::uint8_t>(record[4]));
     if (length == 0 || length > kMaxRecord) return bad("a malformed TLS record");
     message += record.substr(kRecordHeader, length);
-    if (message.front() != kClientHello) return bad("no TLS ClientHello");
+    if (!message.empty() && message.front() != kClientHello) return bad("no TLS ClientHello");
     if (message.size() >= kMessageHeader) {
       const std::size_t size = Cursor(std::string_view(message).substr(1)).number(3);
       if (size > kMaxHelloBytes) return bad("a ClientHello that is too long");

@@ -266,4 +266,12 @@ std::vector<std::string> egress_environment() {
   return variables;
 }
 
+std::vector<std::string> egress_ca_environment(const std::string& path) {
+  std::vector<std::string> variables;
+  for (const char* name : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_CAFILE"}) {
+    variables.push_back(name + ("=" + path));
+  }
+  return variables;
+}
+
 }  // namespace wardenv::engine

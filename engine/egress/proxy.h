@@ -39,4 +39,7 @@ class EgressProxy {
 // The variables that tell programs inside of the proxy: "NAME=VALUE".
 std::vector<std::string> egress_environment();
 
+// The variables that make clients inside trust the certificates in `path` instead of the system's.
+std::vector<std::string> egress_ca_environment(const std::string& path);
+
 }  // namespace wardenv::engine

@@ -99,6 +99,7 @@ int rlimit_step(Context&, const wire::Step&);
 int affinity_step(Context&, const wire::Step&);
 
 int loopback_up_step(Context&, const wire::Step&);
+int listen_step(Context&, const wire::Step&);
 int hostname_step(Context&, const wire::Step&);
 
 int landlock_ruleset_step(Context&, const wire::Step&);

@@ -69,6 +69,30 @@ void take_descriptors(Run& run, msghdr& message, const wire::Frame& frame) {
   if (run.listener >= 0 && watch(run.listener, Source::kListener, index_of(run)) != 0) kill_run(run, wire::Cause::kOwn);
 }
 
+// The proxy's socket goes straight on to the engine; without one, nothing answers inside.
+void pass_socket(const Run& run, msghdr& message) {
+  const cmsghdr* received = CMSG_FIRSTHDR(&message);
+  if (received == nullptr || received->cmsg_type != SCM_RIGHTS) return;
+  int fd = -1;
+  memcpy(&fd, CMSG_DATA(received), sizeof fd);
+  wire::Event event{};
+  event.kind = wire::EventKind::kListening;
+  iovec data{&event, sizeof event};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr onward{};
+  onward.msg_iov = &data;
+  onward.msg_iovlen = 1;
+  onward.msg_control = control;
+  onward.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&onward);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  sendmsg(run.control, &onward, MSG_NOSIGNAL);
+  close(fd);
+}
+
 // A run that was killed is reported once everything is dead: whoever killed it decides what is told.
 void note_exit(Run& run, const wire::Frame& frame) {
   run.have_status = true;
@@ -79,6 +103,7 @@ void note_exit(Run& run, const wire::Frame& frame) {
 void note_frame(Run& run, msghdr& message, const wire::Frame& frame) {
   switch (frame.kind) {
     case wire::FrameKind::kListener: return take_descriptors(run, message, frame);
+    case wire::FrameKind::kListening: return pass_socket(run, message);
     case wire::FrameKind::kFailed:
     case wire::FrameKind::kExecFailed: run.failure = frame; return;
     case wire::FrameKind::kExited: return note_exit(run, frame);

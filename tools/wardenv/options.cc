@@ -44,8 +44,33 @@ Status set_access(const std::string& value, RunRequest& request) {
 }
 
 Status set_network(const std::string& value, RunRequest& request) {
-  if (value == "egress") return fail(ErrorCode::kBadInput, std::string("`egress` ") + kLater, "use none or host");
-  return choose(value, std::map<std::string, sandbox::Network>{{"none", sandbox::Network::kNone}, {"host", sandbox::Network::kHost}}, request.network);
+  using sandbox::Network;
+  return choose(value, std::map<std::string, Network>{{"none", Network::kNone}, {"egress", Network::kEgress}, {"host", Network::kHost}}, request.network);
+}
+
+Status add_host(const std::string& value, RunRequest& request) {
+  auto rule = engine::parse_egress_rule(value);
+  if (!rule) return tl::unexpected(rule.error());
+  request.egress.rules.push_back(std::move(*rule));
+  return {};
+}
+
+Status add_preset(const std::string& value, RunRequest& request) {
+  auto preset = engine::parse_egress_preset(value);
+  if (!preset) return tl::unexpected(preset.error());
+  request.egress.presets.push_back(*preset);
+  return {};
+}
+
+// A host that may be reached implies egress; with a network that was named otherwise it is a contradiction.
+Status choose_network(const Values& values, RunRequest& request) {
+  const bool hosts = !request.egress.rules.empty() || !request.egress.presets.empty() || !request.egress.ca_file.empty();
+  if (!hosts || request.network == sandbox::Network::kEgress) return {};
+  if (values.count("--network") != 0) {
+    return fail(ErrorCode::kBadInput, "--allow-host, --allow-preset and --ca-file need --network egress", "leave out --network");
+  }
+  request.network = sandbox::Network::kEgress;
+  return {};
 }
 
 Status set_degradable(const std::string& list, RunRequest& request) {
@@ -77,6 +102,9 @@ const std::map<std::string, Setter>& setters() {
       {"--cwd", [](const std::string& v, RunRequest& r) -> Status { r.cwd = v; return {}; }},
       {"--access", set_access},
       {"--network", set_network},
+      {"--allow-host", add_host},
+      {"--allow-preset", add_preset},
+      {"--ca-file", [](const std::string& v, RunRequest& r) -> Status { r.egress.ca_file = v; return {}; }},
       {"--timeout", [](const std::string& v, RunRequest& r) { return assign(engine::parse_duration(v), r.limits.wall_time); }},
       {"--memory", [](const std::string& v, RunRequest& r) { return assign(engine::parse_size(v), r.limits.memory_bytes); }},
       {"--processes", [](const std::string& v, RunRequest& r) { return assign(engine::parse_count(v), r.limits.processes); }},
@@ -135,6 +163,7 @@ Status apply_values(const Values& values, RunOptions& options) {
   for (const auto& [name, given] : values) options.asked.push_back(name.substr(2));
   take_judging(values, options);
   options.request.require_cgroup = values.count("--require-cgroup") != 0;
+  WARDENV_TRY(choose_network(values, options.request));
   return choose_venv(values, options.request);
 }
 
@@ -188,7 +217,9 @@ const std::vector<OptionInfo>& run_options() {
       {"--cwd", Takes::kFolder, "DIR", "where it starts, inside the workspace"},
       {"--access", Takes::kChoice, "read-only|direct|captured", "what it may do to the workspace (default: direct)"},
       {"--network", Takes::kChoice, "none|egress|host", "what it may reach (default: none)"},
-      {"--allow-host", Takes::kText, "NAME[:PORT]", "a host that it may reach", true, kLater},
+      {"--allow-host", Takes::kText, "NAME[:PORT]", "a host that it may reach, by name; more forms: wardenv(1)", true},
+      {"--allow-preset", Takes::kText, "NAME", "what is configured here: pip-index, npm-registry, apt-sources, git-remote", true},
+      {"--ca-file", Takes::kFile, "FILE", "with egress: certificates that it trusts instead of the system's"},
       {"--timeout", Takes::kText, "TIME", "the whole tree is killed after it (default: 30s)"},
       {"--memory", Takes::kText, "SIZE", "RAM and swap of the whole tree (default: 512M)"},
       {"--processes", Takes::kText, "N", "processes and threads of the whole tree (default: 64)"},

@@ -70,6 +70,28 @@ TEST_CASE("plans are as the golden files say") {
   host_network.network = Network::kHost;
   host_network.clock = Clock::kOwnNamespace;
   CHECK(testing::compare_golden("plan/root-network-host.txt", text(host_network, root_facts())) == "");
+  SandboxSpec egress = small_spec();
+  egress.network = Network::kEgress;
+  egress.listen_port = 3128;
+  CHECK(testing::compare_golden("plan/user-egress.txt", text(egress, user_facts())) == "");
+}
+
+TEST_CASE("named egress is a private network like none, and a socket more, which belongs to the single run") {
+  SandboxSpec egress = small_spec();
+  egress.network = Network::kEgress;
+  CHECK_FALSE(compile(egress, root_facts()));
+  egress.listen_port = 3128;
+  SandboxSpec stray = small_spec();
+  stray.listen_port = 3128;
+  CHECK_FALSE(compile(stray, root_facts()));
+  auto none = compile(small_spec(), root_facts());
+  auto plan = compile(egress, root_facts());
+  REQUIRE(none);
+  REQUIRE(plan);
+  CHECK(plan->enforced == none->enforced);
+  CHECK(*encode_early(*plan) == *encode_early(*none));
+  CHECK(position(*plan, wire::Op::kListen) >= plan->early_steps);
+  CHECK(position(*plan, wire::Op::kListen) < position(*plan, wire::Op::kPivot));
 }
 
 TEST_CASE("a plan survives its bytes") {
