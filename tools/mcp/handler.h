@@ -28,8 +28,9 @@ struct Annotations {
   Hint open_world = Hint::kUnset;
 };
 
-// Whether a call may be handed back as a task (extension io.modelcontextprotocol/tasks) where the client declared that it knows them.
-enum class LongRunning { kNo, kYes };
+// Whether a call may be handed back as a task (extension io.modelcontextprotocol/tasks) where the client declared that it knows them. kYes: it
+// becomes one at the first progress() after two seconds. kRequired: from its beginning; a client that does not know tasks is refused (-32021).
+enum class LongRunning { kNo, kYes, kRequired };
 
 struct Tool {
   std::string name;
@@ -121,11 +122,16 @@ class CallContext {
 
   // Asks the client. Legacy: sends the requests, and waits for the answers or a cancel. Modern: the answers, where this call carries them,
   // else kPending: the handler returns input_required(), and the call comes again from its beginning, with `state` in resumed_state().
-  // `state` is authenticated and bound to caller, tool, arguments and expiry; it is not secret.
+  // `state` is authenticated, bound to caller, tool and arguments, good once and for ten minutes; it is not secret. With an empty one there is
+  // nothing to forge, and an answer is taken as it comes: give a state wherever the answer decides something.
   virtual Answers ask(std::span<const InputRequest> requests, std::string_view state) = 0;
   [[nodiscard]] virtual std::optional<std::string> resumed_state() const = 0;
   // Whether the client declared a capability, by its path: "elicitation", "sampling", "elicitation/url".
   [[nodiscard]] virtual bool client_can(std::string_view capability) const = 0;
+
+  // Hands the call back as a task now, and goes on: the answer will be the task's result. False: this client, or this call, has no tasks. For
+  // a handler that asks first, and then takes long.
+  virtual bool become_task() { return false; }
 
   // Polling of SEP-1699: ends the HTTP stream of this request, legacy era; the client resumes it. Elsewhere nothing.
   virtual void close_stream() {}
@@ -185,9 +191,10 @@ struct Offers {
   bool logging = true;
 };
 
-// kInline: answers within microseconds and never waits: runs on the I/O thread. kWorker: runs in the pool, and may block.
+// kInline: answers within microseconds and never waits: runs on the I/O thread. kQuick: answers soon, but may read a file or wait for a lock:
+// runs in a small pool of its own, never behind a long run. kWorker: runs in the pool, and may block for as long as it likes.
 // kUnknown: no such tool for this caller (also: hidden from it); answered -32602.
-enum class Lane { kInline, kWorker, kUnknown };
+enum class Lane { kInline, kQuick, kWorker, kUnknown };
 
 // A set of tools. Thread-safe: called from many threads at once. Nothing here throws.
 class Features {

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/mcp/http_connection.h"
+
+#include <boost/beast/http/error.hpp>
+#include <charconv>
+
+#include "tools/mcp/core.h"
+#include "tools/mcp/message.h"
+
+namespace wardenv::mcp {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr const char* kMetadataPath = "/.well-known/oauth-protected-resource";
+constexpr auto kLinger = std::chrono::seconds(2);
+constexpr auto kKeepAlive = std::chrono::seconds(15);   // an empty comment on a quiet stream, so that nothing between cuts it
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string_view field_of(const http::fields& fields, std::string_view name) {
+  const auto found = fields.find(boost::beast::string_view(name.data(), name.size()));
+  return found == fields.end() ? std::string_view() : view(found->value());
+}
+
+// What the protocol checks against the body. A header that comes twice means two things to two readers: it matches nothing.
+class HeadOfRequest : public Headers {
+ public:
+  explicit HeadOfRequest(const http::fields& fields) : fields_(fields) {}
+  [[nodiscard]] std::string_view find(std::string_view name) const override {
+    const auto range = fields_.equal_range(boost::beast::string_view(name.data(), name.size()));
+    if (range.first == range.second) return {};
+    if (std::next(range.first) != range.second) return "\x01 given twice";
+    return view(range.first->value());
+  }
+
+ private:
+  const http::fields& fields_;
+};
+
+}  // namespace
+
+const char* reason_of(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 431: return "Request Header Fields Too Large";
+    case 503: return "Service Unavailable";
+    default: return "Error";
+  }
+}
+
+SessionStreams& HttpShared::streams_of(const std::string& session, const std::string& grant) {
+  SessionStreams& streams = sessions[session];
+  streams.grant = grant;
+  return streams;
+}
+
+Connection::Connection(HttpShared& shared) : shared_(shared), deadline_(Clock::now() + shared.options.limits.request_time) {
+  shared_.connections.insert(this);
+  new_parser();
+}
+
+Connection::~Connection() { shared_.connections.erase(this); }
+
+std::string_view Connection::field(std::string_view name) const { return field_of(parser_->get(), name); }
+
+void Connection::read_more() {
+  if (reading_ || closed_) return;
+  reading_ = true;
+  read_some();
+}
+
+void Connection::on_read(const boost::system::error_code& error, std::size_t count) {
+  reading_ = false;
+  if (closed_) return;
+  if (error) return client_gone();
+  if (lingering_) return read_more();   // and thrown away
+  if (buffer_.size() == 0 && count > 0) deadline_ = Clock::now() + shared_.options.limits.request_time;
+  buffer_.commit(count);
+  parse();
+}
+
+void Connection::parse() {
+  boost::system::error_code error;
+  while (!parser_->is_done() && buffer_.size() > 0) {
+    const std::size_t used = parser_->put(buffer_.data(), error);
+    buffer_.consume(used);
+    if (error == http::error::need_more) break;
+    if (error == http::error::body_limit) return refuse(413, "the body may have " + std::to_string(shared_.options.limits.body_bytes) + " bytes at most");
+    if (error == http::error::header_limit) return refuse(431, "the head of the request is too large");
+    if (error) return refuse(400, "malformed HTTP");
+    if (parser_->is_header_done() && !head_checked_) {
+      head_arrived();
+      if (responding_ || answered_) return;
+    }
+  }
+  if (parser_->is_done()) return request_arrived();
+  if (parser_->is_header_done() && !head_checked_) head_arrived();
+  if (!responding_ && !answered_) read_more();
+}
+
+// Before the body is read: nobody is made to send, nor we to keep, what will be refused.
+void Connection::head_arrived() {
+  head_checked_ = true;
+  keep_alive_ = parser_->keep_alive();
+  if (!admit()) return;
+  if (parser_->content_length() && *parser_->content_length() > shared_.options.limits.body_bytes) {
+    return refuse(413, "the body may have " + std::to_string(shared_.options.limits.body_bytes) + " bytes at most");
+  }
+  if (same_text(field("Expect"), "100-continue") && !parser_->is_done()) put("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+bool Connection::admit() {
+  if (!host_allowed(field("Host"), shared_.origins)) return refuse(403, "this Host is not served here"), false;
+  if (!origin_allowed(field("Origin"), shared_.origins)) return refuse(403, "this Origin is not allowed: `--allow-origin` adds one"), false;
+  const std::string_view path = view(parser_->get().target());
+  const bool open_to_all = path == "/healthz" || path.starts_with(kMetadataPath) || parser_->get().method() == http::verb::options;
+  grant_ = shared_.options.default_grant;
+  if (!shared_.options.grant_of_token || open_to_all) return true;
+  const auto token = bearer_of(field("Authorization"));
+  const auto grant = token ? shared_.options.grant_of_token(*token) : std::nullopt;
+  if (!grant) return challenge(token ? "invalid_token" : ""), false;
+  grant_ = *grant;
+  return true;
+}
+
+void Connection::request_arrived() {
+  if (!head_checked_) {
+    head_arrived();
+    if (responding_ || answered_) return;
+  }
+  responding_ = true;
+  std::string_view path = view(parser_->get().target());
+  path = path.substr(0, path.find('?'));
+  if (path == shared_.options.path) return handle_mcp();
+  if (parser_->get().method() == http::verb::get) return handle_get(path);
+  refuse(404, "nothing is here; the MCP endpoint is " + shared_.options.path);
+}
+
+void Connection::handle_get(std::string_view path) {
+  if (path == "/healthz") return respond(200, "text/plain", shared_.stopping ? "stopping\n" : "ok\n", {});
+  if (path == "/metrics" && shared_.options.metrics) return respond(200, "text/plain; version=0.0.4", shared_.options.metrics(), {});
+  if (path == kMetadataPath || path == kMetadataPath + shared_.options.path) return metadata();
+  refuse(404, "nothing is here; the MCP endpoint is " + shared_.options.path);
+}
+
+// OAuth 2.0 Protected Resource Metadata (RFC 9728). The tokens are those of the policy's grants: there is no authorization server to name.
+void Connection::metadata() {
+  const std::string scheme = shared_.options.tls_cert.empty() ? "http://" : "https://";
+  const std::string url = scheme + std::string(field("Host")) + shared_.options.path;
+  respond(200, "application/json",
+          nlohmann::json{{"resource", url}, {"resource_name", shared_.options.resource_name}, {"bearer_methods_supported", {"header"}}}.dump(),
+          "Cache-Control: max-age=3600\r\n" + cors());
+}
+
+void Connection::challenge(std::string_view error) {
+  const std::string scheme = shared_.options.tls_cert.empty() ? "http://" : "https://";
+  std::string head = "WWW-Authenticate: Bearer resource_metadata=\"" + scheme + std::string(field("Host")) + kMetadataPath + shared_.options.path + "\"";
+  if (!error.empty()) head.append(", error=\"").append(error).append("\"");
+  refuse(401, error.empty() ? "a bearer token is needed: one of the policy's grants" : "this token is nobody's", head + "\r\n");
+}
+
+void Connection::handle_mcp() {
+  const http::verb verb = parser_->get().method();
+  if (verb == http::verb::post) return post();
+  if (verb == http::verb::options) return preflight();
+  const bool session = !field("Mcp-Session-Id").empty() && field("MCP-Protocol-Version") != kModernVersion;
+  if (session && verb == http::verb::get) return open_standing();
+  if (session && verb == http::verb::delete_) return end_session();
+  refuse(405, "only POST; GET and DELETE need the Mcp-Session-Id of a session", "Allow: POST\r\n");
+}
+
+void Connection::post() {
+  if (!is_json(field("Content-Type"))) return refuse(415, "Content-Type must be application/json");
+  const std::string_view accept = field("Accept");
+  const bool any = accept.empty() || accepts(accept, "*/*") || accepts(accept, "application/*");
+  const bool events = accepts(accept, "text/event-stream");
+  if (!any && !events && !accepts(accept, "application/json")) return refuse(406, "Accept must list application/json and text/event-stream");
+  sink_ = std::make_shared<HttpSink>(shared_.io, shared_from_this(), events, cors());
+  const std::string session(field("Mcp-Session-Id"));
+  const auto channel = session.empty() ? nullptr : shared_.server.session(session, grant_);
+  if (channel) {
+    const auto opened = channel->opened();
+    const bool primes = opened && opened->protocol_version >= "2025-11-25";
+    sink_->keep_in(shared_.streams_of(session, grant_), primes ? Priming::kYes : Priming::kNo);
+  }
+  const HeadOfRequest head(parser_->get());
+  const std::shared_ptr<HttpSink> sink = sink_;   // it may be over before this returns
+  shared_.server.handle({.text = parser_->get().body(), .headers = &head, .grant = grant_, .sink = sink});
+}
+
+// GET: where a legacy session hears what belongs to no request, or takes up a stream that was cut (2025-11-25, "Listening for Messages").
+void Connection::open_standing() {
+  if (!accepts(field("Accept"), "text/event-stream")) return refuse(406, "Accept must list text/event-stream");
+  const std::string session(field("Mcp-Session-Id"));
+  const auto channel = shared_.server.session(session, grant_);
+  if (!channel) return refuse(404, "no such session");
+  SessionStreams& streams = shared_.streams_of(session, grant_);
+  if (const std::string_view last = field("Last-Event-ID"); !last.empty()) {
+    EventId id;
+    stream_ = parse_event_id(last, id) ? streams.find(id.stream) : nullptr;
+    if (!stream_) return refuse(400, "Last-Event-ID is none that this session still has");
+    return stream_->resume(shared_from_this(), id.sequence);
+  }
+  const auto opened = channel->opened();
+  stream_ = streams.make(opened && opened->protocol_version >= "2025-11-25" ? Priming::kYes : Priming::kNo);
+  streams.set_standing(stream_);
+  channel->set_standing(std::make_shared<StandingSink>(shared_.io, stream_));
+  stream_->attach(shared_from_this(), cors());
+}
+
+void Connection::end_session() {
+  const std::string session(field("Mcp-Session-Id"));
+  if (!shared_.server.end_session(session, grant_)) return refuse(404, "no such session");
+  if (const auto at = shared_.sessions.find(session); at != shared_.sessions.end()) at->second.close();
+  respond(200, {}, {}, cors());
+}
+
+void Connection::preflight() {
+  respond(204, {}, {},
+          cors() + "Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n"
+                   "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id\r\n");
+}
+
+// Only for an origin that was checked before.
+std::string Connection::cors() const {
+  const std::string origin(field("Origin"));
+  if (origin.empty()) return {};
+  return "Access-Control-Allow-Origin: " + origin + "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin\r\n";
+}
+
+void Connection::refuse(int status, std::string_view text, std::string_view head) {
+  responding_ = true;
+  if (!parser_->is_done()) keep_alive_ = false;   // what is left of the request is not worth reading
+  respond(status, "application/json", error_message({}, kInvalidRequest, text), head);
+}
+
+void Connection::respond(int status, std::string_view content_type, std::string_view body, std::string_view head) {
+  std::string out;
+  out.reserve(body.size() + head.size() + 192);
+  out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason_of(status)).append("\r\n").append(shared_.date);
+  if (!content_type.empty()) out.append("Content-Type: ").append(content_type).append("\r\n");
+  if (status != 204) out.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  if (!keep_alive_) out.append("Connection: close\r\n");
+  out.append(head).append("\r\n").append(body);
+  put(std::move(out));
+  finish_response();
+}
+
+void Connection::start_stream(std::string_view head) {
+  streaming_ = true;
+  std::string out = "HTTP/1.1 200 OK\r\n" + shared_.date +
+                    "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n";
+  put(out.append(head).append("\r\n"));
+}
+
+void Connection::write_event(std::string_view text) {
+  if (closed_ || !streaming_) return;
+  std::array<char, 20> size{};
+  const auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
+  std::string out(size.data(), end);
+  put(out.append("\r\n").append(text).append("\r\n"));
+}
+
+void Connection::end_stream() {
+  if (closed_ || !streaming_) return;
+  streaming_ = false;
+  put("0\r\n\r\n");
+  finish_response();
+}
+
+// What comes next is looked at when this answer is on its way (on_written): the request is still in use further up the stack.
+void Connection::finish_response() {
+  sink_ = nullptr;
+  stream_ = nullptr;
+  responding_ = false;
+  answered_ = true;
+}
+
+void Connection::next_request() {
+  answered_ = false;
+  head_checked_ = false;
+  new_parser();
+  deadline_ = Clock::now() + (buffer_.size() > 0 ? shared_.options.limits.request_time : shared_.options.limits.idle_time);
+  parse();
+}
+
+void Connection::new_parser() {
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(shared_.options.limits.head_bytes));
+  parser_->body_limit(shared_.options.limits.body_bytes);
+  parser_->eager(true);
+}
+
+// The answer came before the end of the request. Closing now would reset the connection, and the answer be lost (RFC 9112, 9.6).
+void Connection::linger() {
+  lingering_ = true;
+  deadline_ = Clock::now() + kLinger;
+  shut_sending();
+  read_more();
+}
+
+void Connection::put(std::string data) {
+  if (closed_) return;
+  out_bytes_ += data.size();
+  if (out_bytes_ > shared_.options.limits.backlog_bytes + data.size()) return client_gone();   // too slow: it is cut off
+  out_.push_back(std::move(data));
+  if (writing_) return;
+  writing_ = true;
+  last_write_ = Clock::now();
+  write_front(out_.front());
+}
+
+void Connection::on_written(const boost::system::error_code& error) {
+  writing_ = false;
+  if (closed_) return;
+  if (error) return client_gone();
+  out_bytes_ -= out_.front().size();
+  out_.pop_front();
+  last_write_ = Clock::now();
+  if (!out_.empty()) {
+    writing_ = true;
+    return write_front(out_.front());
+  }
+  if (!answered_) return;
+  if (keep_alive_) return next_request();
+  parser_->is_done() ? close() : linger();
+}
+
+void Connection::sweep(Clock::time_point now) {
+  if (writing_ && now - last_write_ > shared_.options.limits.write_time) return client_gone();
+  if (streaming_ && !writing_ && now - last_write_ > kKeepAlive) return write_event(":\n\n");
+  if (!responding_ && !writing_ && now > deadline_) close();
+}
+
+void Connection::client_gone() {
+  if (closed_) return;
+  const auto self = shared_from_this();
+  close();
+}
+
+void Connection::close() {
+  if (std::exchange(closed_, true)) return;
+  const auto sink = std::exchange(sink_, nullptr);
+  const auto stream = std::exchange(stream_, nullptr);
+  shut();
+  if (sink) sink->wire_gone();
+  if (stream) stream->detach(this);
+}
+
+}  // namespace wardenv::mcp

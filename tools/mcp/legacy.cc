@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only the legacy era has: `initialize`, log levels, subscriptions to single resources.
+#include <algorithm>
+
+#include "tools/mcp/core.h"
+#include "tools/mcp/strict_json.h"
+
+namespace wardenv::mcp {
+namespace {
+
+using nlohmann::json;
+
+// The version that was asked for where we know it, else our latest (2025-11-25, "Version Negotiation").
+std::string_view negotiated(const std::string& asked) { return is_legacy_version(asked) ? std::string_view(asked) : kLegacyVersions[0]; }
+
+std::string name_of_client(const json* info) {
+  if (info == nullptr || !info->is_object()) return "";
+  const json* name = member(*info, "name");
+  return name != nullptr && name->is_string() ? name->get_ref<const std::string&>() : "";
+}
+
+// The channel of a new session; over stdio the process has one already. Null: too many sessions.
+std::shared_ptr<Channel> channel_for(Core& core, const Exchange& exchange) {
+  if (exchange.channel) return exchange.channel;
+  auto channel = std::make_shared<Channel>(random_id(), exchange.caller.grant);
+  std::lock_guard lock(core.mutex);
+  if (core.closing || core.sessions.size() >= core.options.max_sessions) return nullptr;
+  core.sessions.emplace(channel->id(), channel);
+  std::erase_if(core.channels, [](const auto& each) { return each.expired(); });
+  core.channels.push_back(channel);
+  exchange.sink->set_session(channel->id());
+  return channel;
+}
+
+}  // namespace
+
+bool is_legacy_version(std::string_view version) { return std::ranges::find(kLegacyVersions, version) != std::end(kLegacyVersions); }
+
+void initialize(Core& core, const Exchange& exchange) {
+  const std::string* asked = exchange.text_param("protocolVersion");
+  const json* capabilities = exchange.param("capabilities");
+  const json* client = exchange.param("clientInfo");
+  if (asked == nullptr) return exchange.refuse(kInvalidParams, "`protocolVersion` must be a string");
+  if (capabilities != nullptr && !capabilities->is_object()) return exchange.refuse(kInvalidParams, "`capabilities` must be an object");
+  if (client != nullptr && !client->is_object()) return exchange.refuse(kInvalidParams, "`clientInfo` must be an object");
+  const std::shared_ptr<Channel> channel = channel_for(core, exchange);
+  if (!channel) {
+    exchange.sink->finish(error_message(exchange.message.id, kBusy, "busy: too many sessions are open; end one, or try again later"), 503);
+    return;
+  }
+  const std::string version(negotiated(*asked));
+  channel->open({version, name_of_client(client), capabilities == nullptr ? "{}" : to_text(*capabilities)});
+  std::string members = "\"protocolVersion\":" + json_string(version) + ",\"capabilities\":" + capabilities_text(core, Era::kLegacy) +
+                        ",\"serverInfo\":" + server_info_text(core.info);
+  if (!core.info.instructions.empty()) members += ",\"instructions\":" + json_string(core.info.instructions);
+  exchange.answer(members);
+}
+
+void set_level(Core& core, const Exchange& exchange) {
+  if (!core.offers.logging) return exchange.refuse(kMethodNotFound, "this server sends no log messages");
+  const std::string* name = exchange.text_param("level");
+  const auto level = name == nullptr ? std::nullopt : log_level_of(*name);
+  if (!level) return exchange.refuse(kInvalidParams, "`level` must be one of debug, info, notice, warning, error, critical, alert, emergency");
+  exchange.channel->set_log_level(*level);
+  exchange.answer("");
+}
+
+void subscribe(Core& core, const Exchange& exchange) {
+  if (!core.offers.resources) return exchange.refuse(kMethodNotFound, "this server has no resources");
+  const std::string* uri = exchange.text_param("uri");
+  if (uri == nullptr) return exchange.refuse(kInvalidParams, "`uri` must be a string");
+  exchange.channel->subscribe(*uri);
+  exchange.answer("");
+}
+
+void unsubscribe(Core& core, const Exchange& exchange) {
+  if (!core.offers.resources) return exchange.refuse(kMethodNotFound, "this server has no resources");
+  const std::string* uri = exchange.text_param("uri");
+  if (uri == nullptr) return exchange.refuse(kInvalidParams, "`uri` must be a string");
+  exchange.channel->unsubscribe(*uri);
+  exchange.answer("");
+}
+
+}  // namespace wardenv::mcp

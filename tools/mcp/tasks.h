@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks (extension io.modelcontextprotocol/tasks, SEP-2663): calls that were handed back and go on. In memory: they end with the server.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tools/mcp/handler.h"
+#include "tools/mcp/sink.h"
+
+namespace wardenv::mcp {
+
+enum class TaskStatus { kWorking, kInputRequired, kCompleted, kFailed, kCancelled };
+
+class Task {
+ public:
+  using WallClock = std::chrono::system_clock;
+
+  Task(std::string id, std::string owner, std::chrono::milliseconds ttl, std::weak_ptr<Cancellable> call);
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& owner() const { return owner_; }
+
+  // The members of a DetailedTask, comma-separated, without braces.
+  [[nodiscard]] std::string members() const;
+  [[nodiscard]] bool over() const;
+  [[nodiscard]] bool expired(WallClock::time_point now) const { return now > created_ + ttl_; }
+
+  // Each answers whether anything changed: the first ending stands.
+  bool complete(std::string result_json);
+  bool fail(std::string error_json);
+  bool cancel();
+  bool say(std::string_view message);
+
+  // Asks the client through tasks/get, and waits for tasks/update, or for cancel(). `on_change` is called as the status changes.
+  Answers ask(std::span<const InputRequest> requests, const std::function<void()>& on_change);
+  // Takes answers to outstanding questions; others are ignored.
+  void update(const nlohmann::json& responses);
+
+ private:
+  bool end(TaskStatus status, std::string* slot, std::string text);
+  void touch() { updated_ = WallClock::now(); }
+
+  const std::string id_;
+  const std::string owner_;
+  const WallClock::time_point created_ = WallClock::now();
+  const std::chrono::milliseconds ttl_;
+  std::weak_ptr<Cancellable> call_;
+  mutable std::mutex mutex_;
+  std::condition_variable answered_;
+  WallClock::time_point updated_ = created_;
+  TaskStatus status_ = TaskStatus::kWorking;
+  std::string message_;
+  std::string result_;
+  std::string error_;
+  std::map<std::string, std::string> outstanding_;   // key to request, JSON text
+  std::map<std::string, std::string> answers_;
+  unsigned round_ = 0;
+};
+
+class Tasks {
+ public:
+  Tasks(std::size_t limit, std::chrono::milliseconds ttl) : limit_(limit), ttl_(ttl) {}
+
+  // Null: there are too many that still run.
+  std::shared_ptr<Task> create(const std::string& owner, std::weak_ptr<Cancellable> call);
+  // Null: no such task, or another caller's.
+  [[nodiscard]] std::shared_ptr<Task> find(const std::string& id, std::string_view owner) const;
+  void cancel_all();
+  [[nodiscard]] std::size_t count() const;
+
+ private:
+  void make_room();
+
+  const std::size_t limit_;
+  const std::chrono::milliseconds ttl_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Task>> tasks_;
+};
+
+}  // namespace wardenv::mcp
