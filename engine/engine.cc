@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,29 @@ Result<Pipe> make_pipe() {
   if (::pipe2(ends, O_CLOEXEC) < 0) return fail_errno(ErrorCode::kHost, "pipe");
   if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return fail_errno(ErrorCode::kHost, "fcntl");
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// A sealed file in memory: the command can't grow it, and nobody else has it.
+Result<UniqueFd> text_input(std::string_view text) {
+  UniqueFd file(::memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.valid()) return fail_errno(ErrorCode::kHost, "memfd_create");
+  while (!text.empty()) {
+    const ssize_t put = ::write(file.get(), text.data(), text.size());
+    if (put <= 0) return fail_errno(ErrorCode::kHost, "cannot write the standard input");
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno(ErrorCode::kHost, "lseek");
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) return fail_errno(ErrorCode::kHost, "F_ADD_SEALS");
+  return file;
+}
+
+// What the command gets as its standard input; invalid: ours.
+Result<UniqueFd> make_input(const RunRequest& request) {
+  if (request.stdin_mode == StdinMode::kInherit) return UniqueFd();
+  if (request.stdin_mode == StdinMode::kText) return text_input(request.stdin_text);
+  UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
+  return null;
 }
 
 struct Launched {
@@ -247,12 +271,9 @@ struct Engine::Impl {
     auto out = make_pipe();
     auto err = make_pipe();
     if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
-    UniqueFd null;
-    if (request.stdin_mode == StdinMode::kNull) {
-      null.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-      if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
-    }
-    const int in = null.valid() ? null.get() : STDIN_FILENO;
+    auto input = make_input(request);
+    if (!input) return tl::unexpected(input.error());
+    const int in = input->valid() ? input->get() : STDIN_FILENO;
     auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     WARDENV_TRY(submit(*slot, *bytes, {in, out->write.get(), err->write.get(), slot->leaf.join_fds()}));

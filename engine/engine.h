@@ -19,7 +19,7 @@
 namespace wardenv::engine {
 
 enum class Access { kReadOnly, kDirect };
-enum class StdinMode { kNull, kInherit };
+enum class StdinMode { kNull, kInherit, kText };
 enum class OnOutputLimit {
   kTruncate,  // head and tail are kept, the rest is counted; the run goes on
   kKill,      // the run ends with kOutputExceeded
@@ -42,6 +42,7 @@ struct RunRequest {
   std::vector<std::string> argv{};
   std::optional<std::string> venv;        // folder of the virtual environment; none: no Python is set up
   VenvAccess venv_access = VenvAccess::kReadOnly;  // used by profiles; not reachable from the command line
+  std::optional<std::string> venv_within;          // a real path: the venv must lie in that folder once every link to it is followed
   std::string workspace = ".";
   std::optional<std::string> cwd;         // inside the workspace; default: the workspace
   Access access = Access::kDirect;
@@ -54,6 +55,7 @@ struct RunRequest {
   std::vector<std::string> profile_env{};   // the same from a policy profile: names that change how programs load or start are taken too
   std::vector<ProfileMount> mounts{};       // from a policy profile; not reachable from the command line
   StdinMode stdin_mode = StdinMode::kNull;
+  std::string stdin_text{};                 // with kText: what the command reads, then end of file; a sealed file in memory
   sandbox::Degradable degradable;
   bool require_cgroup = false;
   sandbox::Walls walls;                   // for tests: see sandbox/spec.h

@@ -31,6 +31,10 @@ Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, Environme
   if (!request.venv) return {};
   auto venv = resolve_venv(*request.venv);
   if (!venv) return tl::unexpected(venv.error());
+  if (request.venv_within && !is_beneath(venv->real_dir, *request.venv_within)) {
+    return fail(ErrorCode::kBadInput, "the virtual environment `" + venv->dir + "` leads out of `" + *request.venv_within + "`",
+                "make it anew, in the project itself");
+  }
   if (request.venv_access == VenvAccess::kWritable) make_writable(*venv);
   append(spec.mounts, venv->mounts);
   append(spec.symlinks, venv->symlinks);

@@ -88,6 +88,11 @@ Status add_all_protected(WorkspaceView& view) {
 
 }  // namespace
 
+bool is_protected_name(std::string_view name) {
+  if (name.ends_with(".pth")) return true;
+  return std::any_of(kProtected.begin(), kProtected.end(), [&](const char* item) { return is_beneath(name, item); });
+}
+
 Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optional<std::string>& cwd, Access access, const std::string& state_dir) {
   if (dir.empty() || dir.find_first_of(std::string("\0\n", 2)) != std::string::npos) return fail(ErrorCode::kBadInput, "the workspace is not a path");
   auto resolved = resolve_path(dir);

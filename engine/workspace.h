@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
@@ -21,5 +22,8 @@ struct WorkspaceView {
 // `state_dir`: wardenv's own state, which must not lie in a workspace, nor a workspace in it; may be empty.
 // Errors kBadInput and kNotFound, each with one line that says what to do.
 Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optional<std::string>& cwd, Access access, const std::string& state_dir);
+
+// Whether `name` is one of the protected paths of a writable workspace, or lies in one: relative to the workspace, in lower case.
+bool is_protected_name(std::string_view name);
 
 }  // namespace wardenv::engine
