@@ -165,7 +165,7 @@ TEST_CASE("nothing is written through a link, a hard link or to what is no file"
   served.here.folder("ws/folder");
   served.here.link("ws/inner", "folder");
   REQUIRE(::mkfifo(served.at("fifo").c_str(), 0644) == 0);
-  for (const char* path : {"away/x", "file", "inner/x", "fifo", "folder", "folder/", "../x", "folder/../x", "./x/./y", "fifo/x", "."}) {
+  for (const char* path : {"away/x", "file", "inner/x", "fifo", "folder", "folder/", "../x", "folder/../x", "fifo/x", "."}) {
     INFO(path);
     CHECK_FALSE(why(served, path).empty());
   }

@@ -24,13 +24,17 @@ RunReport until_cancelled(const RunIo& io) {
   return report;
 }
 
+RunReport exited() {
+  RunReport report;
+  report.outcome = Outcome::kExited;
+  report.exit_code = 3;
+  return report;
+}
+
 Jobs::Work says(std::string text) {
   return [text = std::move(text)](const RunIo& io) {
     io.on_stdout(text);
-    RunReport report;
-    report.outcome = Outcome::kExited;
-    report.exit_code = 3;
-    return report;
+    return exited();
   };
 }
 
@@ -55,7 +59,7 @@ TEST_CASE("a job's output is read as it comes, and its report at the end") {
     while (!go) std::this_thread::yield();
     io.on_stdout("second");
     io.on_stderr("oops");
-    return RunReport{.outcome = Outcome::kExited};
+    return exited();
   });
   REQUIRE(id);
   CHECK(id->size() == 32);
@@ -86,7 +90,8 @@ TEST_CASE("a job belongs to whoever started it") {
   CHECK_FALSE(jobs.status("me", "0000", {}));
   CHECK(jobs.status("you", *id, {}).error().message == jobs.status("you", "0000", {}).error().message);
   std::set<std::string> ids;
-  for (int i = 0; i < 100; ++i) ids.insert(*jobs.start("me2" + std::to_string(i % 30), "x", says("")));
+  Jobs many({.running = 100, .running_of_owner = 100, .kept = 100});
+  for (int i = 0; i < 100; ++i) ids.insert(*many.start("me", "x", says("")));
   CHECK(ids.size() == 100);
 }
 
