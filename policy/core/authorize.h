@@ -4,21 +4,17 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "policy/commands/commands.h"
 #include "policy/core/decision.h"
 #include "policy/core/document.h"
 #include "sandbox/base/error.h"
 
 namespace wardenv::policy {
-
-// Resolves a path of a call (relative to its cwd) to an absolute one, with every symbolic link of the part that exists followed. None: it
-// can't be resolved, and the rule that needs it denies. The operating system is the engine's: this is how it comes in.
-using ResolvePath = std::function<std::optional<std::string>(std::string_view path)>;
 
 // Answers how much of a counter is used. None: it can't be read, and the rule that needs it denies.
 class QuotaView {
@@ -41,7 +37,7 @@ struct Call {
   std::string_view session{};
   std::string_view cwd{};                   // absolute
   std::string_view workspace{};             // absolute, resolved
-  const ResolvePath* resolve = nullptr;     // nullptr: no path test can pass
+  const ResolvePath* resolve = nullptr;     // see commands.h; nullptr: no path test can pass
 };
 
 enum class Trace { kNo, kYes };
@@ -56,10 +52,7 @@ bool is_hidden(const Document& document, std::string_view tool, std::string_view
 // Reads the arguments of a call strictly: one JSON object, no duplicate keys, UTF-8, at most `kMaxArgumentBytes` and 64 levels,
 // integers of 64 bits (a larger one would lose digits, so it is refused). Error kBadInput says where.
 inline constexpr std::size_t kMaxArgumentBytes = std::size_t{4} << 20;
+inline constexpr int kMaxArgumentDepth = 64;
 Result<nlohmann::json> parse_arguments(std::string_view text);
-
-// Canonical JSON (keys sorted at every level, no white space) of the call's tool, grant, arguments and the rule that asks for the approval, as
-// SHA-256 in hex: the same call has the same fingerprint.
-std::string fingerprint(const Call& call, std::string_view rule);
 
 }  // namespace wardenv::policy

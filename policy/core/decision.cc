@@ -43,7 +43,7 @@ Decision refuse(const Decision& decision, std::string rule, std::string reason) 
 Decision refuse_by_quota(const Decision& decision, std::size_t refused, std::optional<std::chrono::milliseconds> free_in) {
   if (refused >= decision.quotas.size()) return refuse(decision, "(quota)", "a quota refused the call");
   const QuotaUse& use = decision.quotas[refused];
-  std::string reason = "quota `" + use.counter + "` is used up: " + std::to_string(use.max) + " in " + span_text(use.window);
+  std::string reason = use.reason.empty() ? "quota `" + use.counter + "` is used up: " + std::to_string(use.max) + " in " + span_text(use.window) : use.reason;
   if (free_in) reason += "; free again in " + span_text(*free_in);
   return refuse(decision, use.rule, std::move(reason));
 }

@@ -32,6 +32,7 @@ struct QuotaUse {
   std::uint64_t max = 0;
   std::string rule{};                      // JSON pointer of the limit
   std::string counter{};                   // its name, for messages
+  std::string reason{};                    // the document's own words for a refusal; may be empty
 };
 
 struct ApprovalNeed {

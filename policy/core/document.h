@@ -88,7 +88,8 @@ struct ApprovalSettings {
 
 enum class HookEvent { kBeforeRun, kAfterRun };
 
-// An external judge: either `run` (argv) or `http` (URL of the OPA data API) is set.
+// An external judge: either `run` (argv; run[0] is an absolute path or a name without a slash, to be looked up in /usr/local/bin, /usr/bin and
+// /bin) or `http` (http:// URL of the OPA data API) is set.
 struct HookSpec {
   std::string name{};
   HookEvent event = HookEvent::kBeforeRun;

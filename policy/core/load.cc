@@ -1,13 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loader: not built yet; nothing loads.
+// Loader: text → tree → typed model → linked rules. Reads on after an error, so that all of them are said at once.
 #include "policy/core/load.h"
 
-namespace wardenv::policy {
+#include <algorithm>
+#include <vector>
 
-Loaded load_document(std::string_view, Format) { return {nullptr, {{"", "policies can't be read in this version", 1, 1}}, std::string(64, '0')}; }
+#include "policy/core/duplicates.h"
+#include "policy/core/reading.h"
+#include "policy/core/text/sha256.h"
+
+namespace wardenv::policy {
+namespace core {
+namespace {
+
+constexpr std::array<Choice, 2> kDefaults = {{{"allow", int(DefaultEffect::kAllow)}, {"deny", int(DefaultEffect::kDeny)}}};
+
+void read_version(Reading& reading, const Cursor& at, Reading&) {
+  if (at.node.kind != Kind::kString || at.node.text() != "1") reading.notes.error(at, "must be the string \"1\"");
+}
+
+void read_default(Reading& reading, const Cursor& at, Reading&) {
+  if (const auto effect = read_choice<DefaultEffect>(reading.notes, at, kDefaults)) reading.document.default_effect = *effect;
+}
+
+void read_all_tools(Reading& reading, const Cursor& at, Reading&) {
+  Entry entry;
+  reading.entry_name.clear();
+  read_tool_rule(reading, at, entry.rule);
+  reading.entries.push_back(std::move(entry));
+}
+
+void read_hide(Reading& reading, const Cursor& at, Reading&) { read_name_list(reading, at, reading.book.hide, "the name of a tool"); }
+
+using DocumentField = Field<Reading, Reading>;
+constexpr std::array<DocumentField, 12> kDocumentFields = {{
+    {"$schema", [](Reading& reading, const Cursor& at, Reading&) { expect(reading.notes, at, Kind::kString, "a URL"); }},
+    {"version", read_version},
+    {"description", [](Reading& reading, const Cursor& at, Reading&) { expect(reading.notes, at, Kind::kString, "a text"); }},
+    {"default", read_default},
+    {"hide", read_hide},
+    {"all_tools", read_all_tools},
+    {"tools", [](Reading& reading, const Cursor& at, Reading&) { read_tools(reading, at); }},
+    {"profiles", [](Reading& reading, const Cursor& at, Reading&) { read_profiles(reading, at); }},
+    {"grants", [](Reading& reading, const Cursor& at, Reading&) { read_grants(reading, at); }},
+    {"approvals", [](Reading& reading, const Cursor& at, Reading&) { read_approvals(reading, at); }},
+    {"hooks", [](Reading& reading, const Cursor& at, Reading&) { read_hooks(reading, at); }},
+    {"audit", [](Reading& reading, const Cursor& at, Reading&) { read_audit(reading, at); }},
+}};
+
+// In the older YAML `default` may be left out and then means allow. Only a document that is written in that form throughout may do so.
+bool is_older_document(const Node& root) {
+  constexpr std::array<std::string_view, 5> kKnown = {"version", "description", "hide", "tools", "approvals"};
+  const Node* tools = root.find("tools");
+  if (tools == nullptr || tools->kind != Kind::kObject || tools->size == 0) return false;
+  const auto known = [&](const Member& member) { return std::find(kKnown.begin(), kKnown.end(), member.key) != kKnown.end(); };
+  const auto older = [](const Member& tool) {
+    return tool.value.kind == Kind::kObject && tool.value.size == 1 && tool.value.members()[0].key == "rules";
+  };
+  return std::all_of(root.members().begin(), root.members().end(), known) && std::all_of(tools->members().begin(), tools->members().end(), older);
+}
+
+void check_required(Reading& reading, const Cursor& at) {
+  if (at.node.find("version") == nullptr) reading.notes.error(at, "`version` is missing: \"version\": \"1\"");
+  if (at.node.find("default") != nullptr) return;
+  if (!is_older_document(at.node)) return reading.notes.error(at, "`default` is missing: say deny, or allow, for tools that are not listed");
+  reading.document.default_effect = DefaultEffect::kAllow;
+  reading.notes.warning(at, "`default` is missing: in this older form that allows every tool that is not listed; say `default: deny`");
+}
+
+std::optional<TextProblem> parse(Tree& tree, Format format) {
+  const std::size_t first = tree.text.find_first_not_of(" \t\r\n");
+  if (tree.text.size() > kMaxDocumentBytes) return TextProblem{{1, 1}, "larger than 16 MiB"};
+  if (tree.text.starts_with("\xEF\xBB\xBF")) return TextProblem{{1, 1}, "begins with a byte order mark: save it as UTF-8 without one"};
+  if (const auto bad = first_bad_byte(tree.text)) return TextProblem{{static_cast<std::uint32_t>(*bad), 0}, "not UTF-8, or a NUL byte"};
+  const bool brace = first != std::string_view::npos && tree.text[first] == '{';
+  const bool json = format == Format::kJson || (format == Format::kGuess && brace);
+  return json ? read_json(tree, kMaxDocumentDepth) : read_yaml(tree, kMaxDocumentDepth);
+}
+
+void read_root(Reading& reading) {
+  const Cursor root{reading.root};
+  find_duplicates(reading.notes, root);
+  if (!read_fields(reading, root, kDocumentFields, reading, "an object: {\"version\": \"1\", \"default\": \"deny\", \"tools\": {…}}")) return;
+  check_required(reading, root);
+  link(reading);
+}
+
+}  // namespace
+}  // namespace core
+
+Loaded load_document(std::string_view text, Format format) {
+  Loaded loaded;
+  loaded.digest_sha256 = core::sha256_hex(text);
+  core::Tree tree;
+  tree.text = text;
+  const auto problem = core::parse(tree, format);
+  core::Reading reading{core::Notes(text), tree.root};
+  if (problem) reading.notes.add("", problem->place, problem->message, Severity::kError);
+  else core::read_root(reading);
+  loaded.findings = reading.notes.finish();
+  if (reading.notes.failed()) return loaded;
+  reading.document.rules = std::make_shared<const Rulebook>(std::move(reading.book));
+  loaded.document = std::make_shared<const Document>(std::move(reading.document));
+  return loaded;
+}
+
+Format format_of(std::string_view file_name) {
+  if (file_name.ends_with(".json")) return Format::kJson;
+  return file_name.ends_with(".yaml") || file_name.ends_with(".yml") ? Format::kYaml : Format::kGuess;
+}
 
 std::string to_text(const Finding& finding, std::string_view file) {
-  return std::string(file) + ":" + std::to_string(finding.line) + ":" + std::to_string(finding.column) + ": error: " + finding.pointer + ": " + finding.message;
+  std::string text = std::string(file) + ":" + std::to_string(finding.line) + ":" + std::to_string(finding.column) + ": ";
+  text += finding.severity == Severity::kError ? "error: " : "warning: ";
+  return text + (finding.pointer.empty() ? "/" : finding.pointer) + ": " + finding.message;
 }
 
 }  // namespace wardenv::policy

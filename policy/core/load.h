@@ -27,6 +27,9 @@ inline constexpr int kMaxDocumentDepth = 64;
 // anchors, aliases, tags and merge keys are refused. Never throws.
 Loaded load_document(std::string_view text, Format format = Format::kGuess);
 
+// By the ending of the file's name: .json, .yaml, .yml; anything else is guessed.
+Format format_of(std::string_view file_name);
+
 // "file:line:col: error: /pointer: message"; one line.
 std::string to_text(const Finding& finding, std::string_view file);
 

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links what was read: conditions on counters find their counters, tools their quotas, names what they name.
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "policy/core/reading.h"
+#include "policy/core/text/glob.h"
+
+namespace wardenv::policy::core {
+namespace {
+
+void complain(Reading& reading, const std::string& pointer, Place place, std::string message) {
+  reading.notes.add(pointer, place, std::move(message), Severity::kError);
+}
+
+// Whether a call that both apply to would take from one counter.
+bool same_counter(const CompiledLimit& one, const CompiledLimit& other) {
+  return one.limit.scope == other.limit.scope && one.limit.window == other.limit.window && one.limit.mode == other.limit.mode &&
+         one.owner == other.owner && one.limit.counter == other.limit.counter;
+}
+
+// "tool.counter": the name of a tool may hold dots itself, so every way to cut it is tried.
+std::vector<const DeclaredCounter*> find_counters(const Reading& reading, std::string_view path) {
+  std::vector<const DeclaredCounter*> found;
+  for (const DeclaredCounter& counter : reading.counters) {
+    const std::string& name = reading.entries[counter.entry].rule.limits[counter.limit].limit.counter;
+    if (path.size() == counter.tool.size() + 1 + name.size() && path.starts_with(counter.tool) && path[counter.tool.size()] == '.' && path.ends_with(name)) {
+      found.push_back(&counter);
+    }
+  }
+  return found;
+}
+
+// The largest count that `op value` lets through; none where no maximum says it.
+std::optional<std::uint64_t> maximum_of(Op op, const Number& value) {
+  const bool less = op == Op::kLt;
+  if (op != Op::kLte && !less) return std::nullopt;
+  switch (value.kind) {
+    case Number::Kind::kInteger:
+      if (value.integer < (less ? 1 : 0)) return std::nullopt;
+      return static_cast<std::uint64_t>(value.integer) - (less ? 1 : 0);
+    case Number::Kind::kNatural: return kLargestCount;
+    case Number::Kind::kReal:
+      if (value.real < 0) return std::nullopt;
+      return value.real >= 9223372036854775808.0 ? kLargestCount : static_cast<std::uint64_t>(std::floor(value.real));
+  }
+  return std::nullopt;
+}
+
+// A maximum for a counter that the very call counts: judged by the reservation itself, so that nothing can come between.
+void add_bound(const PendingCondition& condition, const CompiledLimit& counter, std::uint64_t max, ToolRule& rule) {
+  CompiledLimit bound = counter;
+  bound.bound = true;
+  bound.limit.max = max;
+  bound.limit.pointer = condition.pointer;
+  bound.reason = rule.rules[condition.rule].reason;
+  rule.limits.push_back(std::move(bound));
+}
+
+void link_condition(Reading& reading, PendingCondition& condition) {
+  const auto found = find_counters(reading, condition.path);
+  if (found.empty()) return complain(reading, condition.pointer, condition.place, "no rule declares the counter `state." + condition.path + "`");
+  if (found.size() > 1) return complain(reading, condition.pointer, condition.place, "`state." + condition.path + "` can be read as two counters");
+  const Entry& owner = reading.entries[found[0]->entry];
+  CompiledLimit counter = owner.rule.limits[found[0]->limit];
+  ToolRule& rule = reading.entries[condition.entry].rule;
+  const bool counts = found[0]->entry == condition.entry || owner.wildcard || owner.name.empty();
+  const auto max = condition.operand.kind == Operand::Kind::kNumber ? maximum_of(condition.op, condition.operand.number) : std::nullopt;
+  if (counts && max) return add_bound(condition, counter, *max, rule);
+  if (!counts && is_name_glob(owner.name)) return complain(reading, condition.pointer, condition.place, "a counter of a glob is counted for each tool and can't be read from another");
+  if (!counts) counter.owner = owner.name;
+  rule.rules[condition.rule].state.push_back({std::move(counter), counts, condition.op, std::move(condition.operand), std::move(condition.members), condition.index});
+}
+
+void check_declared_once(Reading& reading) {
+  std::set<std::string> known;
+  for (const DeclaredCounter& counter : reading.counters) {
+    const Entry& entry = reading.entries[counter.entry];
+    const CompiledLimit& limit = entry.rule.limits[counter.limit];
+    if (!known.insert(std::to_string(counter.entry) + "/" + limit.limit.counter).second) {
+      complain(reading, limit.limit.pointer, entry.place, "the counter `" + limit.limit.counter + "` is declared twice for this tool");
+    }
+  }
+}
+
+// Takes one limit into what a call reserves. The same counter twice is an error, unless one of the two only sets a maximum.
+void merge(Reading& reading, std::vector<CompiledLimit>& quotas, const CompiledLimit& limit, Place place) {
+  if (limit.limit.counter.empty() || limit.limit.window.count() == 0) return;   // it was complained about already
+  for (CompiledLimit& other : quotas) {
+    if (!same_counter(other, limit)) continue;
+    if (!other.bound && !limit.bound) {
+      return complain(reading, limit.limit.pointer, place,
+                      "the counter `" + limit.limit.counter + "` with this window and scope is counted already by " + other.limit.pointer + ": name it differently");
+    }
+    const bool tighter = limit.limit.max < other.limit.max;
+    if (tighter) other.limit.max = limit.limit.max;
+    if (tighter) other.limit.pointer = limit.limit.pointer;
+    if (tighter) other.reason = limit.reason;
+    other.bound = other.bound && limit.bound;
+    return;
+  }
+  quotas.push_back(limit);
+}
+
+void merge_all(Reading& reading, std::vector<CompiledLimit>& quotas, const std::vector<CompiledLimit>& limits, Place place) {
+  for (const CompiledLimit& limit : limits) merge(reading, quotas, limit, place);
+}
+
+void plan_quotas(Reading& reading, Plan& plan, Place place) {
+  merge_all(reading, plan.quotas, plan.rule.limits, place);
+  if (reading.book.all_tools) merge_all(reading, plan.quotas, reading.book.all_tools->limits, place);
+  if (reading.book.wildcard) merge_all(reading, plan.quotas, reading.book.wildcard->limits, place);
+}
+
+void check_grant_quotas(Reading& reading, const Entry& entry, const Plan& plan) {
+  for (const auto& [name, grant] : reading.book.grants) {
+    for (const CompiledLimit& own : grant.limits) {
+      for (const CompiledLimit& other : plan.quotas) {
+        if (same_counter(own, other)) {
+          complain(reading, own.limit.pointer, entry.place, "the counter `" + own.limit.counter + "` is counted already by " + other.limit.pointer + ": name it differently");
+        }
+      }
+    }
+  }
+}
+
+void check_grant_own(Reading& reading) {
+  for (const auto& [name, grant] : reading.book.grants) {
+    std::vector<CompiledLimit> seen;
+    merge_all(reading, seen, grant.limits, reading.root.place);
+  }
+}
+
+// Most specific first; two of equal rank that some name matches both are an error.
+void sort_globs(Reading& reading, std::vector<std::pair<Place, std::string>>& order) {
+  auto& globs = reading.book.globs;
+  std::stable_sort(globs.begin(), globs.end(), [](const auto& a, const auto& b) { return name_glob_rank(a.first) > name_glob_rank(b.first); });
+  for (std::size_t i = 0; i < globs.size(); ++i) {
+    for (std::size_t j = i + 1; j < globs.size() && name_glob_rank(globs[j].first) == name_glob_rank(globs[i].first); ++j) {
+      if (!name_globs_overlap(globs[i].first, globs[j].first)) continue;
+      const auto place = std::find_if(order.begin(), order.end(), [&](const auto& entry) { return entry.second == globs[j].first; });
+      complain(reading, "/tools/" + pointer_token(globs[j].first), place->first,
+               "`" + globs[j].first + "` and `" + globs[i].first + "` match the same names and neither is more specific");
+    }
+  }
+}
+
+void take_entry(Reading& reading, Entry& entry) {
+  if (entry.name.empty()) return;
+  const std::size_t index = reading.book.plans.size();
+  Plan plan;
+  plan.rule = std::move(entry.rule);
+  plan_quotas(reading, plan, entry.place);
+  check_grant_quotas(reading, entry, plan);
+  if (is_name_glob(entry.name)) reading.book.globs.emplace_back(entry.name, index);
+  else reading.book.exact.emplace(entry.name, index);
+  reading.book.plans.push_back(std::move(plan));
+}
+
+void take_entries(Reading& reading) {
+  for (Entry& entry : reading.entries) {
+    if (entry.name.empty()) reading.book.all_tools = std::move(entry.rule);
+    else if (entry.wildcard) reading.book.wildcard = std::move(entry.rule);
+  }
+  reading.book.plans.reserve(reading.entries.size());
+  reading.book.exact.reserve(reading.entries.size());
+  std::vector<std::pair<Place, std::string>> order;
+  for (Entry& entry : reading.entries) {
+    if (entry.wildcard) continue;
+    if (is_name_glob(entry.name)) order.emplace_back(entry.place, entry.name);
+    take_entry(reading, entry);
+  }
+  Entry nothing;
+  nothing.place = reading.root.place;
+  plan_quotas(reading, reading.book.unlisted, nothing.place);
+  check_grant_quotas(reading, nothing, reading.book.unlisted);
+  sort_globs(reading, order);
+}
+
+void check_profiles(Reading& reading) {
+  for (const Reference& reference : reading.profiles) {
+    if (reading.document.profiles.count(reference.name) == 0) complain(reading, reference.pointer, reference.place, "there is no profile `" + reference.name + "`");
+  }
+}
+
+}  // namespace
+
+void link(Reading& reading) {
+  check_declared_once(reading);
+  for (PendingCondition& condition : reading.conditions) link_condition(reading, condition);
+  take_entries(reading);
+  check_grant_own(reading);
+  check_profiles(reading);
+}
+
+}  // namespace wardenv::policy::core

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Globs: names of tools, and the op `glob`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace wardenv::policy::core {
+
+// Names of tools: `*` is any text, `?` any one character; everything else is itself.
+bool is_name_glob(std::string_view pattern);
+bool name_matches(std::string_view pattern, std::string_view name);
+
+// How specific a name glob is: more characters that stand for themselves win, then more `?`.
+int name_glob_rank(std::string_view pattern);
+
+// Whether some name matches both.
+bool name_globs_overlap(std::string_view one, std::string_view other);
+
+// The op `glob` as an RE2 pattern that must match the whole text: `*` and `?` never match `/`, `**` is any text.
+std::string path_glob_to_regex(std::string_view pattern);
+
+}  // namespace wardenv::policy::core

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tree: a document as it was written, JSON or YAML: every value with its place, every key as often as it occurs, integers exact.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace wardenv::policy::core {
+
+// Where in the text: a line and a column (both from 1), or, with column 0, a byte offset that locate() turns into them.
+struct Place {
+  std::uint32_t line_or_offset = 0;
+  std::uint32_t column = 0;
+};
+
+enum class Kind : std::uint8_t { kNull, kBool, kInteger, kNatural, kReal, kString, kArray, kObject };
+
+struct Member;
+
+// One value. Refers to the text and the arena of its Tree. kNatural is used for integers that an int64 can't hold, only.
+struct Node {
+  Place place;
+  Kind kind = Kind::kNull;
+  std::uint32_t size = 0;   // bytes of a string, elements of an array, members of an object
+  union {
+    bool truth;
+    std::int64_t integer;
+    std::uint64_t natural = 0;
+    double real;
+    const char* chars;
+    const Node* first_item;
+    const Member* first_member;
+  };
+
+  [[nodiscard]] std::string_view text() const { return {chars, size}; }
+  [[nodiscard]] std::span<const Node> items() const { return {first_item, size}; }
+  [[nodiscard]] std::span<const Member> members() const;
+  [[nodiscard]] const Node* find(std::string_view key) const;   // the first member of that name; nullptr also where this is no object
+};
+
+struct Member {
+  std::string_view key;
+  Place place;      // of the key
+  Node value;
+};
+
+inline std::span<const Member> Node::members() const { return {first_member, size}; }
+
+struct Tree {
+  std::string_view text;                          // not owned
+  std::pmr::monotonic_buffer_resource arena;
+  Node root;
+};
+
+// What stops a reader: the text is not JSON or not the YAML that we take.
+struct TextProblem {
+  Place place;
+  std::string message;
+};
+
+// RFC 8259, nothing else: no comments, no trailing commas, no byte order mark. Integers beyond 64 bits and reals beyond a double are problems.
+// REQUIRES: tree.text is set and valid UTF-8. nlohmann's reader tells no places and lets the last of equal keys win: hence this one.
+std::optional<TextProblem> read_json(Tree& tree, int max_depth);
+
+// One YAML document of plain data (core schema of YAML 1.2). Anchors, aliases, tags, merge keys, and what YAML 1.1 and 1.2 read as different
+// numbers, are problems.
+std::optional<TextProblem> read_yaml(Tree& tree, int max_depth);
+
+// Byte offset of the first byte that is not UTF-8, or of the first NUL; none where all is well.
+std::optional<std::size_t> first_bad_byte(std::string_view text);
+
+// Line and column, both from 1; columns count characters.
+Place locate(std::string_view text, Place place);
+
+nlohmann::json to_json(const Node& node);
+
+// "/a~1b/0" below `root`; nullptr where there is nothing.
+const Node* find_by_pointer(const Node& root, std::string_view pointer);
+
+}  // namespace wardenv::policy::core
