@@ -8,7 +8,7 @@
 namespace wardenv::cli {
 namespace {
 
-constexpr const char* kCommands = "run plan doctor version completions";
+constexpr const char* kCommands = "run plan approvals doctor version completions";
 
 std::string words(const OptionInfo& option) {
   std::string text = option.value;
@@ -30,6 +30,7 @@ std::string bash() {
          "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"" + std::string(kCommands) + "\" -- \"$word\")); return; fi\n"
          "  case $before in\n" + cases + "  esac\n"
          "  case ${COMP_WORDS[1]} in\n    run|plan) COMPREPLY=($(compgen -W \"" + names + "--\" -- \"$word\")) ;;\n"
+         "    approvals) COMPREPLY=($(compgen -W \"list show approve deny --all --json --as --yes --reason --config --help\" -- \"$word\")) ;;\n"
          "    doctor|version) COMPREPLY=($(compgen -W \"--json --help\" -- \"$word\")) ;;\n"
          "    completions) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$word\")) ;;\n  esac\n}\ncomplete -o default -F _wardenv wardenv\n";
 }
@@ -48,7 +49,7 @@ std::string zsh() {
   }
   return "#compdef wardenv\n_wardenv() {\n  if (( CURRENT == 2 )); then compadd " + std::string(kCommands) +
          "; return; fi\n  case $words[2] in\n  run|plan)\n    _arguments \\\n" + options +
-         "    '*::command:_normal' ;;\n  doctor|version) compadd -- --json --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
+         "    '*::command:_normal' ;;\n  approvals) compadd -- list show approve deny --all --json --as --yes --reason --config --help ;;\n  doctor|version) compadd -- --json --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
 }
 
 std::string fish() {
@@ -62,7 +63,9 @@ std::string fish() {
     if (option.takes == Takes::kFolder || option.takes == Takes::kFile) text += " -r";
     text += "\n";
   }
-  return text + "complete -c wardenv -n '__fish_seen_subcommand_from doctor version' -l json\n"
+  return text + "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -f -a 'list show approve deny'\n"
+                "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -l all -l json -l yes\n"
+                "complete -c wardenv -n '__fish_seen_subcommand_from doctor version' -l json\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n";
 }
 

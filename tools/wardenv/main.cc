@@ -21,7 +21,7 @@ constexpr Command kCommands[] = {
     {"version", version_command, "version, commit and compiler"},
     {"completions", completions_command, "completions for bash, zsh or fish"},
     {"policy", nullptr, "check, explain and test policies"},
-    {"approvals", nullptr, "calls that wait for a person"},
+    {"approvals", approvals_command, "calls that wait for a person"},
     {"audit", nullptr, "read and verify the log"},
     {"serve", nullptr, "serve the tools over MCP"},
     {"diff", nullptr, "what a run changed in a captured workspace"},

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""wardenv approvals: what a person sees, may decide, and what it says otherwise."""
+import json
+import os
+import pty
+import select
+import shutil
+import stat
+import subprocess
+import tempfile
+import unittest
+
+from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, execute, shared_user
+
+STORES = os.path.join(os.path.dirname(os.path.realpath(WARDENV)), "wardenv-stores")
+CALL = {"tool": "run_in_venv", "arguments": {"command": "rm", "args": ["-r", "build"]}, "grant": "agent", "cwd": "/src/app", "rule": "/tools/run_in_venv"}
+
+
+class Approvals(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="wardenv-approvals-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.state = os.path.join(self.folder, "state")
+        self.file = os.path.join(self.state, "approvals.db")
+
+    def wardenv(self, *arguments, **extra):
+        return execute([WARDENV, "approvals", *arguments], env=environment(state=self.state, **extra))
+
+    def stores(self, action, call=CALL, *more):
+        path = os.path.join(self.folder, "call.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(call, file)
+        done = execute([STORES, action, self.file, path, *more])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode().split()
+
+    def ask(self, call=CALL, timeout=600_000):
+        return self.stores("ask", call, str(timeout))[0]
+
+    def test_looking_makes_nothing(self):
+        done = self.wardenv("list")
+        self.assertEqual((done.returncode, done.stdout), (0, b"nothing waits\n"))
+        self.assertEqual(json.loads(self.wardenv("list", "--json").stdout), [])
+        self.assertEqual(self.wardenv("approve", "x").returncode, 1)
+        self.assertFalse(os.path.exists(self.state))
+
+    def test_the_store_is_private(self):
+        self.ask()
+        self.assertEqual(stat.S_IMODE(os.stat(self.state).st_mode), 0o700)
+        for name in os.listdir(self.state):
+            self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.state, name)).st_mode), 0o600, name)
+
+    def test_approved_once(self):
+        number = self.ask()
+        self.assertEqual(self.stores("consume"), ["none"])
+        self.assertIn(number, self.wardenv("list").stdout.decode())
+        done = self.wardenv("approve", number, "--as", "ana")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('runs         "rm" "-r" "build"', done.stdout.decode())
+        self.assertEqual(self.stores("consume"), ["taken", number])
+        self.assertEqual(self.stores("consume"), ["none"])
+        record = json.loads(self.wardenv("show", number, "--json").stdout)
+        self.assertEqual((record["state"], record["decided_by"], record["arguments"]), ("consumed", "ana", CALL["arguments"]))
+        self.assertEqual(json.loads(self.wardenv("list", "--json").stdout), [])
+        self.assertEqual(len(json.loads(self.wardenv("list", "--all", "--json").stdout)), 1)
+
+    def test_denied_is_final(self):
+        number = self.ask()
+        self.assertEqual(self.wardenv("deny", number, "--reason", "not there", "--as", "ana").returncode, 0)
+        self.assertEqual(self.stores("consume"), ["none"])
+        done = self.wardenv("approve", number)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is not pending: it is denied (decided by `ana`)", done.stderr.decode())
+        self.assertEqual(self.stores("ask", CALL, "1000"), [number, "denied"])
+        self.assertIn('"not there"', self.wardenv("show", number).stdout.decode())
+
+    def test_expired_is_not_approved(self):
+        number = self.ask(timeout=1)
+        other = self.ask({**CALL, "cwd": "/elsewhere"})
+        self.assertEqual(self.wardenv("approve", number).returncode, 1)
+        self.assertEqual(self.stores("consume"), ["none"])
+        self.assertEqual(self.wardenv("approve", other).returncode, 0)   # the control
+
+    def test_what_hides_is_shown(self):
+        number = self.ask({**CALL, "arguments": {"command": "sh", "args": ["-c", "echo \u202eok\u0007\x1b[2K\n  for grant    \"root\""]}})
+        text = self.wardenv("show", number).stdout.decode()
+        self.assertIn(r"echo \u202eok\u0007\u001b[2K\n  for grant", text)
+        self.assertTrue(all(32 <= ord(c) < 127 or c == "\n" for c in text), text)
+
+    def test_a_terminal_is_asked(self):
+        for answer, status in ((b"n\n", 1), (b"\n", 1), (b"y\n", 0)):
+            number = self.ask()
+            ours, theirs = pty.openpty()
+            child = subprocess.Popen([WARDENV, "approvals", "approve", number], stdin=theirs, stdout=theirs, stderr=theirs,
+                                     env=environment(state=self.state))
+            os.close(theirs)
+            os.write(ours, answer)
+            seen = b""
+            while select.select([ours], [], [], 30)[0]:
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:
+                    break
+                if not part:
+                    break
+                seen += part
+            os.close(ours)
+            self.assertEqual(child.wait(30), status, seen)
+            self.assertIn(b"Approve exactly this, once?", seen)
+        self.assertEqual(self.stores("consume"), ["taken", number])
+
+    def test_options_that_do_not_fit_are_refused(self):
+        number = self.ask()
+        for arguments in (["approve"], ["list", number], ["frobnicate"], ["show", number, "--all"], ["list", "--reason", "x"], ["deny", number, "--yes"],
+                          ["approve", number, "--json"], ["show", number, "other"]):
+            done = self.wardenv(*arguments)
+            self.assertEqual(done.returncode, 125, arguments)
+            self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+        self.assertEqual(self.stores("consume"), ["none"])
+        self.assertEqual(self.wardenv("--help").returncode, 0)
+
+    def test_a_damaged_store_says_so(self):
+        number = self.ask()
+        self.assertEqual(self.wardenv("show", number).returncode, 0)
+        with open(self.file, "r+b") as file:
+            file.write(b"this is no database.")
+        done = self.wardenv("approve", number)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("is damaged", done.stderr.decode())
+        self.assertIn("move it away", done.stderr.decode())
+
+    def test_a_record_that_was_changed_is_not_approved(self):
+        import sqlite3
+        number = self.ask()
+        with sqlite3.connect(self.file) as database:
+            database.execute("UPDATE approval SET cwd = '/'")
+        database.close()
+        done = self.wardenv("approve", number)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("fingerprint", done.stderr.decode())
+
+    def test_a_folder_that_others_may_write_to_is_refused(self):
+        number = self.ask()
+        os.chmod(self.state, 0o777)
+        done = self.wardenv("approve", number)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("others may write", done.stderr.decode())
+        os.chmod(self.state, 0o700)
+        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+
+    @unittest.skipUnless(IS_ROOT, "needs two users")
+    def test_another_users_folder_is_refused(self):
+        number = self.ask()
+        user = shared_user()
+        for mode in (0o700, 0o755):
+            os.chmod(self.folder, 0o755)
+            os.chmod(self.state, mode)
+            done = subprocess.run([WARDENV, "approvals", "approve", number], capture_output=True, env=environment(user, self.state), **as_user(user))
+            self.assertEqual(done.returncode, 125, done.stderr)
+            self.assertIn(b"wardenv: ", done.stderr)
+            self.assertEqual(done.stderr.count(b"\n"), 1)
+        os.chmod(self.state, 0o700)
+        self.assertEqual(self.stores("consume"), ["none"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv-stores: lets scripts ask the stores of quotas and approvals what the gate would ask.
+//   wardenv-stores ask FILE CALL.json TIMEOUT_MS    prints "ID STATE"
+//   wardenv-stores consume FILE CALL.json           prints "taken ID" or "none"
+//   wardenv-stores reserve STORE KEY WINDOW_MS MAX sliding|fixed    STORE: a file or a Redis URL; prints "granted" or "refused"
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "policy/approvals/store.h"
+#include "policy/quota/store.h"
+
+namespace {
+
+using namespace wardenv;
+using namespace wardenv::policy;
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "%s — %s\n", error.message.c_str(), error.hint.c_str());
+  return 125;
+}
+
+ApprovalCall read_call(const char* path) {
+  std::ifstream file(path);
+  const auto json = nlohmann::json::parse(std::string(std::istreambuf_iterator<char>(file), {}));
+  return {.tool = json.at("tool"), .arguments_json = json.at("arguments").dump(), .grant = json.at("grant"), .cwd = json.at("cwd"), .rule = json.at("rule")};
+}
+
+int ask(ApprovalStore& store, const ApprovalCall& call, const char* timeout) {
+  const auto asked = store.create_or_find(call, {.timeout = std::chrono::milliseconds(std::atoll(timeout)), .reason = "the rule says so"});
+  if (!asked) return complain(asked.error());
+  std::printf("%s %s\n", asked->approval.id.c_str(), std::string(to_string(asked->approval.state)).c_str());
+  return 0;
+}
+
+int consume(ApprovalStore& store, const ApprovalCall& call) {
+  const auto taken = store.consume(*fingerprint_of(call));
+  if (!taken) return complain(taken.error());
+  std::puts(*taken ? ("taken " + (*taken)->id).c_str() : "none");
+  return 0;
+}
+
+int reserve(char** argv) {
+  const std::string where = argv[2];
+  auto store = where.find("://") != std::string::npos ? open_redis_quota(where) : open_sqlite_quota(where);
+  if (!store) return complain(store.error());
+  const Reservation wanted{.key = argv[3], .window = std::chrono::milliseconds(std::atoll(argv[4])),
+                           .mode = argv[6] == std::string("fixed") ? WindowMode::kFixed : WindowMode::kSliding,
+                           .max = static_cast<std::uint64_t>(std::atoll(argv[5]))};
+  const auto answer = (*store)->reserve(std::span(&wanted, 1));
+  if (!answer) return complain(answer.error());
+  std::puts(answer->granted ? "granted" : "refused");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string action = argc > 1 ? argv[1] : "";
+  if (action == "reserve" && argc == 7) return reserve(argv);
+  if ((action != "ask" || argc != 5) && (action != "consume" || argc != 4)) return 125;
+  auto store = open_sqlite_approvals(argv[2]);
+  if (!store) return complain(store.error());
+  return action == "ask" ? ask(**store, read_call(argv[3]), argv[4]) : consume(**store, read_call(argv[3]));
+}
