@@ -225,6 +225,7 @@ struct Beginning {
 
 struct Engine::Impl {
   sandbox::HostFacts facts;
+  std::vector<Slot> over;                 // without backstage: put away before the next run, or once the launcher has ended
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
   std::atomic<std::size_t> under_way = 0;
@@ -289,7 +290,13 @@ struct Engine::Impl {
   void end(Launched launched) {
     if (backstage) --under_way;
     Slot slot{std::move(launched.channels.control), std::move(launched.leaf)};
-    return backstage ? backstage->dispose(std::move(slot)) : put_away(std::move(slot));
+    return backstage ? backstage->dispose(std::move(slot)) : over.push_back(std::move(slot));
+  }
+
+  // Nobody waits for it but who wants to run again: an engine that is at its end lets its launcher take everything apart.
+  void put_over_away() {
+    for (Slot& slot : over) put_away(std::move(slot));
+    over.clear();
   }
 };
 
@@ -330,6 +337,7 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   RunReport report;
   report.run_id = request.run_id.empty() ? new_run_id() : request.run_id;
   Beginning beginning;
+  impl_->put_over_away();
   if (!impl_->backstage) impl_->begin(request, beginning);
   auto proxy = start_proxy(request, io);
   if (!proxy) return failed(std::move(report), proxy.error());
@@ -343,7 +351,7 @@ RunReport Engine::run(const RunRequest& request, const RunIo& io) {
   Capture err(request.output_limit_bytes);
   launched->channels.proxy = proxy->get();
   const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err, request.on_output_limit);
-  report.usage = usage_of(end.last, launched->leaf.usage(), Clock::now() - begin);
+  report.usage = usage_of(end.last, end.cgroup, Clock::now() - begin);
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);

@@ -127,7 +127,8 @@ class Loop {
 
 RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit) {
   RunEnd end = Loop(channels, io, leaf, out, err, on_limit).run();
-  if (leaf.usage().oom_kills > 0) end.out_of_memory = true;
+  end.cgroup = leaf.usage();
+  if (end.cgroup.oom_kills > 0) end.out_of_memory = true;
   // A command that wrote its last byte too much and ended by itself had it all the same.
   if (on_limit == OnOutputLimit::kKill && (out.over_limit() || err.over_limit())) end.output_exceeded = true;
   return end;

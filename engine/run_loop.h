@@ -27,6 +27,7 @@ struct RunEnd {
   bool out_of_memory = false;                      // the kernel said so of the control group
   bool cancelled = false;                          // by io.cancel_fd
   bool output_exceeded = false;                    // with OnOutputLimit::kKill
+  sandbox::CgroupUsage cgroup;                     // zeros without a control group
 };
 
 // Returns when the run is over and every byte of output that is left has been read. Memory use does not depend on the output.

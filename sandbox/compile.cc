@@ -66,6 +66,8 @@ class Compiler {
     devices();
     proc();
     masks();
+    landlock_ruleset();
+    landlock_allow(early_);
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
     limits_from_cgroup();
     open_trees(late_);
@@ -77,7 +79,8 @@ class Compiler {
     resource_limits();
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});
-    landlock();
+    landlock_allow(late_);
+    landlock_restrict();
     step({.op = Op::kCloseDescriptors});
     seccomp();
     step({.op = Op::kExec, .text = spec_.argv[0]});
@@ -254,6 +257,7 @@ class Compiler {
     const std::uint16_t flags = facts_.is_root() ? wire::kFlagDropGroups : 0;
     step({.op = Op::kBecomeUser, .flags = flags, .a = kInsideId});
     step({.op = Op::kDetach});
+    step({.op = Op::kDropBounding});
   }
 
   void new_root() {
@@ -285,8 +289,10 @@ class Compiler {
     }
   }
 
+  // Parents first, so that each is one mkdir(2).
   void folder(const std::string& path, std::uint64_t mode) {
     if (std::find(folders_.begin(), folders_.end(), path) != folders_.end()) return;
+    if (const auto end = path.rfind('/'); end > 0 && end != std::string::npos) folder(path.substr(0, end), 0755);
     folders_.push_back(path);
     step({.op = Op::kFolder, .text = path, .a = mode});
   }
@@ -409,27 +415,36 @@ class Compiler {
     return rights;
   }
 
-  void landlock() {
-    if (!spec_.walls.landlock || facts_.landlock_abi < 1) return;
+  [[nodiscard]] bool has_landlock() const { return spec_.walls.landlock && facts_.landlock_abi >= 1; }
+  [[nodiscard]] static std::uint64_t reading() { return k::kFsReadFile | k::kFsReadDir | k::kFsExecute; }
+  [[nodiscard]] std::uint64_t writing() const { return handled() & ~(k::kFsMakeChar | k::kFsMakeBlock | k::kFsIoctlDev); }
+
+  // A rule belongs to the folder itself, not to its path (landlock(7)): what is built ahead holds after pivot_root(2), too.
+  void landlock_ruleset() {
+    if (!has_landlock()) return;
     plan_.enforced.landlock_abi = facts_.landlock_abi;
     const std::uint64_t scopes = facts_.landlock_abi >= 6 ? k::kScopeAbstractUnix | k::kScopeSignal : 0;
     step({.op = Op::kLandlockRuleset, .a = handled(), .b = 0, .c = scopes});
-    const std::uint64_t read = k::kFsReadFile | k::kFsReadDir | k::kFsExecute;
-    const std::uint64_t write = handled() & ~(k::kFsMakeChar | k::kFsMakeBlock | k::kFsIoctlDev);
     const std::uint64_t device = (k::kFsReadFile | k::kFsWriteFile | k::kFsIoctlDev | k::kFsTruncate | k::kFsReadDir) & handled();
     allow("/", k::kFsReadDir);
     allow("/etc", k::kFsReadFile | k::kFsReadDir);
     allow("/proc", k::kFsReadFile | k::kFsReadDir);
     allow("/dev", device);
-    for (const char* path : {"/tmp", "/dev/shm"}) allow(path, write);
-    allow(spec_.home, write);
-    for (const Mount& mount : spec_.mounts) {
-      step({.op = Op::kLandlockAllow,
-            .flags = static_cast<std::uint16_t>(mount.optional ? wire::kFlagOptional : 0),
-            .text = mount.target,
-            .a = mount.writable == Writable::kYes ? write : read});
+    for (const char* path : {"/tmp", "/dev/shm"}) allow(path, writing());
+    allow(spec_.home, writing());
+  }
+
+  void landlock_allow(const std::vector<std::size_t>& mounts) {
+    if (!has_landlock()) return;
+    for (std::size_t index : mounts) {
+      const Mount& mount = spec_.mounts[index];
+      const std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
+      step({.op = Op::kLandlockAllow, .flags = flags, .text = mount.target, .a = mount.writable == Writable::kYes ? writing() : reading()});
     }
-    step({.op = Op::kLandlockRestrict});
+  }
+
+  void landlock_restrict() {
+    if (has_landlock()) step({.op = Op::kLandlockRestrict});
   }
 
   void allow(const std::string& path, std::uint64_t rights) { step({.op = Op::kLandlockAllow, .text = path, .a = rights}); }

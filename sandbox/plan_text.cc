@@ -43,6 +43,7 @@ constexpr std::array kOpNames = {
     OpName{Op::kPivot, "pivot-root"},
     OpName{Op::kRlimit, "rlimit"},
     OpName{Op::kAffinity, "affinity"},
+    OpName{Op::kDropBounding, "drop-bounding-set"},
     OpName{Op::kDropCapabilities, "drop-capabilities"},
     OpName{Op::kNoNewPrivileges, "no-new-privileges"},
     OpName{Op::kLandlockRuleset, "landlock-ruleset"},
@@ -125,6 +126,7 @@ std::string details(const PlanStep& step) {
     case Op::kDetach:
     case Op::kNoNestedUserns:
     case Op::kPivot:
+    case Op::kDropBounding:
     case Op::kDropCapabilities:
     case Op::kNoNewPrivileges:
     case Op::kLandlockRestrict:

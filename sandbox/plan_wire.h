@@ -50,10 +50,11 @@ enum class Op : uint16_t {
   kPivot,             // pivot_root(2), the old root is detached
   kRlimit,            // setrlimit(2) resource a to b
   kAffinity,          // sched_setaffinity(2) to b of the CPUs of mask a
+  kDropBounding,      // capabilities(7): the bounding set is emptied; what is held is kept
   kDropCapabilities,  // all five sets
   kNoNewPrivileges,   // prctl(2) PR_SET_NO_NEW_PRIVS
   kLandlockRuleset,   // landlock(7): handled file system a, network b, scopes c
-  kLandlockAllow,     // rights a below t
+  kLandlockAllow,     // rights a below t, a path in the new root
   kLandlockRestrict,
   kCloseDescriptors,  // stdio put in place, everything else closed
   kSeccomp,           // the plan's filter with a listener, which goes to the launcher

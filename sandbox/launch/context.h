@@ -65,6 +65,12 @@ inline int open_file(int dir, const char* path, int flags, mode_t mode = 0) {
   return static_cast<int>(syscall(SYS_openat, dir, path, flags | O_CLOEXEC, mode));
 }
 
+// For the *at() calls: below the new root.
+inline const char* relative(const char* path) {
+  while (*path == '/') ++path;
+  return *path == 0 ? "." : path;
+}
+
 // Writes all of `size` bytes into an existing file; 0 or an errno.
 int write_file(int dir, const char* path, const char* data, size_t size);
 
@@ -91,6 +97,7 @@ int map_ids_by_self_step(Context&, const wire::Step&);
 int await_maps_step(Context&, const wire::Step&);
 int become_user_step(Context&, const wire::Step&);
 int detach_step(Context&, const wire::Step&);
+int drop_bounding_step(Context&, const wire::Step&);
 int drop_capabilities_step(Context&, const wire::Step&);
 int no_new_privileges_step(Context&, const wire::Step&);
 

@@ -41,6 +41,7 @@ inline FirstSteps first_steps(uint32_t uid, uint32_t gid, uint32_t uid_first, ui
   add(root ? first_step(Op::kAwaitMaps) : first_step(Op::kMapIdsBySelf, 0, kInsideId, uid, gid));
   add(first_step(Op::kBecomeUser, root ? wire::kFlagDropGroups : 0, kInsideId));
   add(first_step(Op::kDetach));
+  add(first_step(Op::kDropBounding));
   memcpy(plan.hostname, "wardenv", sizeof plan.hostname);
   plan.header.magic = wire::kMagic;
   plan.header.version = wire::kVersion;

@@ -148,8 +148,8 @@ void await_rest(Context& context) {
   message.msg_iovlen = 2;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  int kept[] = {context.status, context.root, context.proc};
-  if (keep_only(kept, 3) != 0) _exit(1);
+  int kept[] = {context.status, context.root, context.proc, context.ruleset};
+  if (keep_only(kept, 4) != 0) _exit(1);
   ssize_t got = 0;
   do got = recvmsg(context.status, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);

@@ -43,11 +43,6 @@ int new_filesystem(const char* type, const char* const* options, unsigned attrib
   return mount;
 }
 
-const char* relative(const char* path) {
-  while (*path == '/') ++path;
-  return *path == 0 ? "." : path;
-}
-
 enum class Kind { kFolder, kFile };
 
 // One path component below `dir`, made where it is missing. Takes ownership of `dir`.

@@ -32,7 +32,7 @@ int landlock_ruleset_step(Context& context, const wire::Step& step) {
 }
 
 int landlock_allow_step(Context& context, const wire::Step& step) {
-  int fd = open_file(AT_FDCWD, context.plan.text(step.text), O_PATH);
+  int fd = open_beneath(context.root, relative(context.plan.text(step.text)), 0);
   if (fd < 0) return errno;
   struct stat status {};
   if (fstat(fd, &status) < 0) return close_and(fd, errno);

@@ -184,7 +184,7 @@ TEST_CASE("a prepared sandbox holds nothing of the launcher's and dies with it o
     REQUIRE(engine);
     const int init = run_once(*engine, run);
     if (descriptors_of(init) == 0) return;  // not dumpable: only root may look
-    CHECK(eventually([&] { return descriptors_of(init) == 3; }));  // to the launcher, the new root, its procfs
+    CHECK(eventually([&] { return descriptors_of(init) == 4; }));  // to the launcher, the new root, its procfs, its Landlock ruleset
   }
   SECTION("launcher") {
     auto engine = Engine::create();
