@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 namespace wardenv::sandbox {
 namespace {
@@ -193,6 +194,20 @@ void sweep_cgroups(const CgroupHost& host) {
   }
 }
 
+namespace {
+
+// Only ours are in it (is_ours_alone()); one that has ended meanwhile needs no move.
+Status move_all(int folder, const char* to) {
+  std::istringstream pids(read_value(folder, "cgroup.procs"));
+  for (std::string pid; pids >> pid;) {
+    const Status moved = write_value(folder, to, pid);
+    if (!moved && moved.error().sys_errno != ESRCH) return moved;
+  }
+  return {};
+}
+
+}  // namespace
+
 Status leave_parent(CgroupHost& host) {
   UniqueFd folder(::open(host.memory_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return fail_errno(ErrorCode::kHost, "cannot open `" + host.memory_dir + "`");
@@ -200,7 +215,7 @@ Status leave_parent(CgroupHost& host) {
   if (!write_value(folder.get(), "cgroup.subtree_control", "+memory +pids +cpu")) {
     const std::string leaf = host.memory_dir + "/" + kSupervisor;
     if (::mkdir(leaf.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno(ErrorCode::kHost, "cannot make control group `" + leaf + "`");
-    WARDENV_TRY(write_value(folder.get(), "wardenv.supervisor/cgroup.procs", "0"));
+    WARDENV_TRY(move_all(folder.get(), "wardenv.supervisor/cgroup.procs"));
     WARDENV_TRY(write_value(folder.get(), "cgroup.subtree_control", "+memory +pids +cpu"));
   }
   host.must_leave_parent = false;

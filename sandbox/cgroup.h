@@ -59,7 +59,7 @@ class CgroupLeaf {
 // Removes groups that an engine which died has left behind. Those of live engines are locked and stay.
 void sweep_cgroups(const CgroupHost& host);
 
-// v2, must_leave_parent: moves this process into a leaf of its own, so that the parent may pass controllers on
+// v2, must_leave_parent: moves this process and its children into a leaf of its own, so that the parent may pass controllers on
 // (cgroups(7), "no internal processes"). Changes `host` accordingly.
 Status leave_parent(CgroupHost& host);
 

@@ -70,15 +70,25 @@ std::vector<std::string> own_and_above(std::string group) {
   return groups;
 }
 
-bool is_alone_in(const std::string& folder) {
+// The fourth field of proc(5) stat, after a name in parentheses that may hold anything.
+int parent_of(int pid) {
+  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = text.rfind(')');
+  int parent = 0;
+  return name_end != std::string::npos && std::sscanf(text.c_str() + name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+// Nobody but our process and its children: the launcher that it was born with.
+bool is_ours_alone(const std::string& folder) {
   std::istringstream lines(read_file(folder + "/cgroup.procs"));
-  std::size_t count = 0;
-  for (std::string line; std::getline(lines, line);) ++count;
-  return count <= 1;
+  for (int pid = 0; lines >> pid;) {
+    if (pid != ::getpid() && parent_of(pid) != ::getpid()) return false;
+  }
+  return true;
 }
 
 // v2: best is a group at or above ours that passes the three controllers on already. Else our own, where nobody else sits in it:
-// a group with processes can't pass controllers on (cgroups(7)), and only our own process is ours to move.
+// a group with processes can't pass controllers on (cgroups(7)), and only our own processes are ours to move.
 CgroupHost probe_v2(const std::string& root, const std::string& own) {
   for (const std::string& group : own_and_above(own)) {
     const std::string folder = join(root, group);
@@ -87,7 +97,7 @@ CgroupHost probe_v2(const std::string& root, const std::string& own) {
   }
   const std::string folder = join(root, own);
   const bool ours = writable_folder(folder) && ::access((folder + "/cgroup.subtree_control").c_str(), W_OK) == 0;
-  if (ours && has_controllers(folder + "/cgroup.controllers") && (own == "/" || is_alone_in(folder))) {
+  if (ours && has_controllers(folder + "/cgroup.controllers") && (own == "/" || is_ours_alone(folder))) {
     return {.kind = CgroupKind::kV2, .memory_dir = folder, .must_leave_parent = true};
   }
   return {.why_not = "no cgroup v2 folder at or above our own group `" + own + "` is delegated to us with memory, pids and cpu"};

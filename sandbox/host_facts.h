@@ -18,7 +18,7 @@ struct CgroupHost {
   std::string memory_dir{};   // v1: the folder of our own group in the memory hierarchy; v2: the writable parent group
   std::string pids_dir{};     // v1 only
   std::string cpu_dir{};      // v1 only
-  bool must_leave_parent = false;  // v2: our process sits in the parent and has to move to a leaf of ours first
+  bool must_leave_parent = false;  // v2: our processes sit in the parent and have to move to a leaf of ours first
   std::string why_not{};      // with kNone: one line that says what is missing
   bool operator==(const CgroupHost&) const = default;
 };

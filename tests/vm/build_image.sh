@@ -69,8 +69,9 @@ add_accounts() {
 }
 
 add_what_is_tested() {
-  for name in wardenv wardenv-launcher; do
-    [ ! -e "$bin_dir/$name" ] || { cp -pL "$bin_dir/$name" "$root/usr/local/bin/" && add_libraries "$bin_dir/$name"; }
+  for name in wardenv wardenv-launcher wardenv-cli; do
+    cp -pL "$bin_dir/$name" "$root/usr/local/bin/"
+    add_libraries "$bin_dir/$name"
   done
   mkdir -p "$root/usr/lib/wardenv-vm"
   cp -r "$here/guest/." "$root/usr/lib/wardenv-vm/"

@@ -4,14 +4,14 @@
 #
 # Usage: tests/vm/run.sh [SCENARIO…]      scenarios: v2-user v2-root no-cgroup no-cgroup-root no-userns (default: all)
 #   BUILD_DIR    the build to test; its bin/ holds wardenv and wardenv-launcher (default: build-release)
-#   PROBES_DIR   compiled probes (default: $BUILD_DIR/tests/probes/bin)
+#   PROBES_DIR   compiled probes (default: build-dev/probes)
 #   VM_TIMEOUT   seconds for one boot with its tests (default: 180)
 #   WARDENV_FAIL_ON_SKIP=1 makes a skip a failure
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD_DIR=${BUILD_DIR:-$here/../../build-release}
-PROBES_DIR=${PROBES_DIR:-$BUILD_DIR/tests/probes/bin}
+PROBES_DIR=${PROBES_DIR:-$here/../../build-dev/probes}
 work=$BUILD_DIR/vm
 scenarios=${*:-v2-user v2-root no-cgroup no-cgroup-root no-userns}
 packages="qemu-system-x86 busybox-static e2fsprogs"
