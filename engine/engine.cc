@@ -177,7 +177,6 @@ Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::stri
 // nullptr without named egress. Its thread starts while the sandbox is made.
 Result<std::unique_ptr<EgressProxy>> start_proxy(const RunRequest& request, const RunIo& io) {
   if (request.network != sandbox::Network::kEgress) return std::unique_ptr<EgressProxy>();
-  if (!request.egress.presets.empty()) return fail(ErrorCode::kUnenforceable, "egress presets can't be derived yet", "name the hosts");
   return EgressProxy::start(request.egress, io.on_egress);
 }
 
@@ -332,11 +331,13 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
   return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what());
 }
 
-RunReport Engine::run(const RunRequest& request, const RunIo& io) {
+RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
-  report.run_id = request.run_id.empty() ? new_run_id() : request.run_id;
+  report.run_id = asked.run_id.empty() ? new_run_id() : asked.run_id;
   Beginning beginning;
+  RunRequest request = asked;
+  if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
   impl_->put_over_away();
   if (!impl_->backstage) impl_->begin(request, beginning);
   auto proxy = start_proxy(request, io);

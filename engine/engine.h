@@ -158,6 +158,9 @@ class Engine {
   static Result<std::string> plan_json(const RunRequest& request);
 
  private:
+  Result<std::string> ask_inside(const RunRequest& like, const std::vector<std::string>& argv);
+  Status add_presets(RunRequest& request);
+
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

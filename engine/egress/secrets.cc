@@ -26,15 +26,14 @@ bool valid_value(const std::string& value) {
 }
 
 Result<std::string> read_secret(const InjectedHeader& header) {
-  if (header.file.empty() == header.variable.empty()) {
-    return fail(ErrorCode::kBadInput, "the header `" + header.name + "` of an egress rule takes its value from a file or from a variable, not both");
-  }
-  std::string value;
+  const int sources = !header.file.empty() + !header.variable.empty() + !header.value.empty();
+  if (sources != 1) return fail(ErrorCode::kBadInput, "the header `" + header.name + "` of an egress rule takes its value from one file or one variable");
+  std::string value = header.value;
   if (!header.variable.empty()) {
     const char* text = std::getenv(header.variable.c_str());
     if (text == nullptr) return fail(ErrorCode::kNotFound, "the variable `" + header.variable + "` of an egress rule is not set for wardenv");
     value = text;
-  } else {
+  } else if (!header.file.empty()) {
     std::ifstream file(header.file);
     if (!std::getline(file, value)) return fail(ErrorCode::kNotFound, "the file `" + header.file + "` of an egress rule can't be read");
     while (!value.empty() && (value.back() == '\r' || value.back() == ' ')) value.pop_back();

@@ -25,7 +25,8 @@ struct InjectedHeader {
   std::string name{};       // "Authorization"
   std::string prefix{};     // put before the secret: "Bearer "
   std::string file{};       // the secret is the first line of this file,
-  std::string variable{};   // or the value of this environment variable of the engine
+  std::string variable{};   // or the value of this environment variable of the engine,
+  std::string value{};      // or this: for presets, which find it in the configuration of a package manager
   bool operator==(const InjectedHeader&) const = default;
 };
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules that are derived from how this host, the venv and the workspace are configured. No host name is written down here: what nothing
+// configures is asked of the package manager itself, in a sandbox without network.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/egress/settings.h"
+
+namespace wardenv::engine {
+
+// Runs a command in a sandbox without network and answers what it wrote.
+using AskInside = std::function<Result<std::string>(const std::vector<std::string>& argv)>;
+
+struct PresetInput {
+  std::string venv{};                       // folder of the virtual environment; empty: none
+  std::string workspace{};
+  std::vector<std::string> environment{};   // "NAME=VALUE" of the run's profile, which counts before the engine's own variables
+  AskInside ask;
+};
+
+struct DerivedEgress {
+  std::vector<EgressRule> rules{};
+  std::vector<std::string> environment{};   // what tells programs inside of it, where they can't see the files that said so; no secrets
+};
+
+// Configuration that the command could have written does not count: nothing of the workspace but, for git-remote, the repository's
+// remotes (`.git/config` is protected). The venv's pip.conf counts (a run with a writable venv can't write it), for public addresses.
+// Error kNotFound where a preset finds no host.
+Result<DerivedEgress> derive_presets(const std::vector<EgressPreset>& presets, const PresetInput& input);
+
+}  // namespace wardenv::engine

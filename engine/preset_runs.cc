@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Egress presets of a run: derived before it, with questions answered by sandboxes of their own.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "engine/egress/presets.h"
+#include "engine/engine.h"
+
+namespace wardenv::engine {
+
+// What a package manager says of itself, asked once; in a sandbox, as a venv's program may be anybody's.
+Result<std::string> Engine::ask_inside(const RunRequest& like, const std::vector<std::string>& argv) {
+  static std::mutex mutex;
+  static std::map<std::vector<std::string>, std::string> known;
+  {
+    const std::lock_guard lock(mutex);
+    if (auto found = known.find(argv); found != known.end()) return found->second;
+  }
+  char folder[] = "/tmp/wardenv-ask.XXXXXX";
+  if (::mkdtemp(folder) == nullptr) return fail_errno(ErrorCode::kHost, "cannot make a folder in /tmp");
+  RunRequest request;
+  request.argv = argv;
+  request.venv = like.venv;
+  request.workspace = folder;
+  request.access = Access::kReadOnly;
+  const RunReport report = run(request);
+  ::rmdir(folder);
+  if (report.error) return tl::unexpected(*report.error);
+  if (report.exit_code != 0) return fail(ErrorCode::kHost, "`" + argv[0] + "` did not say what it is configured to use", "name the hosts with --allow-host");
+  const std::lock_guard lock(mutex);
+  return known[argv] = report.out.text;
+}
+
+Status Engine::add_presets(RunRequest& request) {
+  if (request.network != sandbox::Network::kEgress || request.egress.presets.empty()) return {};
+  const PresetInput input{.venv = request.venv.value_or(""), .workspace = request.workspace, .environment = request.profile_env,
+                          .ask = [&](const std::vector<std::string>& argv) { return ask_inside(request, argv); }};
+  auto derived = derive_presets(request.egress.presets, input);
+  if (!derived) return tl::unexpected(derived.error());
+  request.egress.rules.insert(request.egress.rules.end(), derived->rules.begin(), derived->rules.end());
+  request.profile_env.insert(request.profile_env.end(), derived->environment.begin(), derived->environment.end());
+  return {};
+}
+
+}  // namespace wardenv::engine
