@@ -117,6 +117,7 @@ std::map<std::string, InstalledPackage> by_name(const EnvironmentList& list) {
 
 void prepare_list(RunRequest& request, const std::string& venv, const std::vector<std::string>& roots) {
   request.argv = {venv + "/bin/python", "-I", "-S", "-c", kScript, venv};
+  request.run_id.clear();   // that one is the installer's run
   request.venv = venv;
   request.venv_access = VenvAccess::kReadOnly;
   request.access = Access::kReadOnly;

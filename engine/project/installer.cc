@@ -43,6 +43,17 @@ Status check_index_url(const std::string& url) {
   return fail(ErrorCode::kBadInput, "`" + url + "` is not the address of a package index", "for example https://index.example/simple");
 }
 
+Result<EgressRule> index_rule(const std::string& url) {
+  WARDENV_TRY(check_index_url(url));
+  const bool secure = url.starts_with("https://");
+  std::string host = url.substr(url.find("://") + 3);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (host.find('@') != std::string::npos) return fail(ErrorCode::kBadInput, "the address of the package index has a user in it", "credentials belong into the policy's profile");
+  const auto colon = host.rfind(':');
+  if (colon == std::string::npos || host.find(']', colon) != std::string::npos) host += secure ? ":443" : ":80";
+  return parse_egress_rule(host);
+}
+
 std::vector<std::string> create_command(const InstallerSettings& settings, const std::string& venv) {
   if (settings.kind == InstallerKind::kUv) return Words{settings.uv, "venv"} + kUvPlain + Words{"--allow-existing", "--python", settings.python, "--", venv};
   return {settings.python, "-I", "-m", "venv", "--", venv};

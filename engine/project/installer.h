@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/egress/settings.h"
 #include "sandbox/base/error.h"
 
 namespace wardenv::engine {
@@ -23,6 +24,9 @@ InstallerSettings find_installer();
 
 // Error kBadInput: not an http or https address, or one with white space.
 Status check_index_url(const std::string& url);
+
+// The egress rule that lets the index be reached and nothing else: its host and port. Error as above.
+Result<EgressRule> index_rule(const std::string& url);
 
 // `venv`: absolute path of the folder. `requirements` are written anew from parsed ones: none can be an option, and they come after `--`.
 // No configuration file, environment variable or cache is used, and nothing of the project's folder is imported.

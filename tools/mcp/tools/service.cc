@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tools share.
+#include "tools/mcp/tools/service.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tools/mcp/tools/results.h"
+
+namespace wardenv::mcp {
+namespace {
+
+constexpr int kUnknownTool = -32602;   // JSON-RPC "invalid params", as the specification has it
+
+}  // namespace
+
+std::string owner_of(const Caller& caller) { return caller.grant + '\0' + caller.session; }
+
+void Admitted::finish(engine::Gate& gate, engine::RunReport& report) const {
+  for (const engine::Admission& admission : admissions) gate.finish(admission, report);
+}
+
+void Admitted::finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const {
+  for (const engine::Admission& admission : admissions) gate.finish(admission, outcome, entered);
+}
+
+engine::Place Call::folder(bool required) {
+  constexpr std::string_view kName = "current_working_dir";
+  auto path = required ? std::optional(arguments_.text(kName)) : arguments_.optional_text(kName);
+  if (path && path->empty()) {
+    arguments_.wrong("`current_working_dir` is empty");
+    return {};
+  }
+  auto place = service_.workspaces.folder(path.value_or(service_.workspaces.real_dirs()[0]));
+  if (place) return std::move(*place);
+  arguments_.wrong("`current_working_dir`: " + place.error().message + (place.error().hint.empty() ? "" : "; " + place.error().hint));
+  return {};
+}
+
+bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& admitted) {
+  engine::ToolCall call{.tool = std::string(tool),
+                        .arguments_json = json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                        .grant = context_.caller().grant,
+                        .session = context_.caller().session,
+                        .cwd = folder.path(),
+                        .workspace = folder.workspace};
+  engine::Admission admission = service_.gate.admit(call);
+  if (admission.allowed()) {
+    admitted.admissions.push_back(std::move(admission));
+    return true;
+  }
+  // A hidden tool is answered as one that does not exist.
+  const bool hidden = admission.decision.rule == "(hidden)";
+  refusal_ = hidden ? protocol_error(kUnknownTool, "Unknown tool: " + std::string(tool_)) : refused(admission);
+  return false;
+}
+
+// The profile of the tool itself where it has one, else that of what it is judged as too.
+Status Call::grant(Admitted& admitted, const std::vector<std::string>& asked) {
+  const auto& all = admitted.admissions;
+  const engine::Admission& granting = all.size() > 1 && all[0].decision.profile.empty() ? all[1] : all[0];
+  return engine::Gate::tighten(granting, admitted.request, asked);
+}
+
+std::optional<Admitted> Call::admit(const engine::Place& folder, engine::RunRequest request, const std::vector<std::string>& asked) {
+  if (const auto problem = arguments_.problem()) {
+    refusal_ = bad_arguments(*problem);
+    return {};
+  }
+  Admitted admitted;
+  admitted.request = std::move(request);
+  admitted.request.workspace = folder.workspace;
+  admitted.request.cwd = folder.path();
+  bool good = judge(tool_, folder, admitted) && (also_.empty() || judge(also_, folder, admitted));
+  if (good) {
+    if (auto granted = grant(admitted, asked); !granted) {
+      refusal_ = error_result(granted.error());
+      good = false;
+    }
+  }
+  if (good) {
+    admitted.request.run_id = admitted.admissions[0].run_id;
+    return admitted;
+  }
+  admitted.finish(service_.gate, "refused", engine::Entered::kNo);
+  return {};
+}
+
+}  // namespace wardenv::mcp

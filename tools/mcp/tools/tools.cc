@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tools behind the MCP server.
+#include "tools/mcp/tools/tools.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "engine/spec_builder.h"
+#include "tools/mcp/tools/results.h"
+#include "tools/mcp/tools/service.h"
+#include "tools/mcp/tools/table.h"
+
+namespace wardenv::mcp {
+namespace {
+
+constexpr std::array<std::string_view, 5> kSets = {"venv", "run", "packages", "files", "jobs"};
+
+constexpr std::string_view kInstructions =
+    "Runs Python projects in virtual environments, confined: commands see the workspace, the environment (read-only) and nothing else of the host; packages come from the package "
+    "index only. Begin with describe_environment, then init, add_package or sync, run_in_venv. A refusal names its rule, and when to try again.";
+
+Status check_sets(const std::vector<std::string>& sets) {
+  std::string known;
+  for (const std::string_view set : kSets) known += (known.empty() ? "" : ", ") + std::string(set);
+  for (const std::string& set : sets) {
+    if (std::find(kSets.begin(), kSets.end(), set) == kSets.end()) return fail(ErrorCode::kBadInput, "there is no set of tools `" + set + "`", "there are: " + known);
+  }
+  return {};
+}
+
+class TheTools final : public Tools {
+ public:
+  TheTools(const ToolsOptions& options, engine::Workspaces workspaces, engine::Engine& engine, engine::Gate& gate)
+      : version_(options.version), service_{engine, gate, std::move(workspaces), options.installer, jobs_}, jobs_(options.jobs) {
+    for (const ToolEntry& entry : tool_table()) {
+      if (options.sets.empty() || std::find(options.sets.begin(), options.sets.end(), entry.set) != options.sets.end()) entries_.push_back(&entry);
+    }
+  }
+
+  [[nodiscard]] ServerInfo info() const override {
+    return {.name = "wardenv", .title = "Wardenv", .version = version_, .instructions = std::string(kInstructions)};
+  }
+
+  void attach(Changes changes) override {
+    service_.gate.on_change([tools = std::move(changes.tools)] {
+      if (tools) tools();
+    });
+  }
+
+  std::vector<Tool> list_tools(const Caller& caller) override {
+    std::vector<Tool> tools;
+    for (const ToolEntry* entry : entries_) {
+      if (visible(*entry, caller)) tools.push_back(entry->tool);
+    }
+    return tools;
+  }
+
+  Lane lane_of(std::string_view tool, const Caller& caller) override {
+    const ToolEntry* entry = find(tool);
+    return entry != nullptr && visible(*entry, caller) ? entry->lane : Lane::kUnknown;
+  }
+
+  ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) override try {
+    const ToolEntry* entry = find(tool);
+    if (entry == nullptr) return protocol_error(-32602, "Unknown tool: " + std::string(tool));
+    Call call(service_, entry->tool.name, arguments, context);
+    return entry->call(call);
+  } catch (const std::exception& error) {
+    return error_result({ErrorCode::kInternal, error.what(), "", 0});
+  }
+
+  void session_ended(const Caller& caller) override { jobs_.drop_owner(owner_of(caller)); }
+
+ private:
+  [[nodiscard]] const ToolEntry* find(std::string_view name) const {
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const ToolEntry* item) { return item->tool.name == name; });
+    return entry == entries_.end() ? nullptr : *entry;
+  }
+
+  [[nodiscard]] bool visible(const ToolEntry& entry, const Caller& caller) const {
+    return service_.gate.visible(entry.tool.name, caller.grant) && (entry.judged_as.empty() || service_.gate.visible(entry.judged_as, caller.grant));
+  }
+
+  const std::string version_;
+  Service service_;
+  engine::Jobs jobs_;   // after what its runs use
+  std::vector<const ToolEntry*> entries_;
+};
+
+}  // namespace
+
+std::vector<std::string_view> tool_sets() { return {kSets.begin(), kSets.end()}; }
+
+Result<std::unique_ptr<Tools>> Tools::open(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate) {
+  WARDENV_TRY(check_sets(options.sets));
+  if (!options.installer.index_url.empty()) WARDENV_TRY(engine::check_index_url(options.installer.index_url));
+  auto workspaces = engine::Workspaces::open(options.workspaces, engine::state_folder());
+  if (!workspaces) return tl::unexpected(workspaces.error());
+  return std::make_unique<TheTools>(options, std::move(*workspaces), engine, gate);
+}
+
+}  // namespace wardenv::mcp
