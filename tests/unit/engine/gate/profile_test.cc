@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a profile grants goes into a request; what is asked for beyond it is refused.
+#include "engine/gate/profile.h"
+
+#include "tests/support/catch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using namespace std::chrono_literals;
+
+namespace {
+
+Status apply(const policy::Profile& granted, RunRequest& request, const std::vector<std::string>& asked = {}) {
+  return apply_profile(granted, "/w", asked, request);
+}
+
+}  // namespace
+
+TEST_CASE("without a word of the policy the defaults are the most there is") {
+  RunRequest request;
+  const RunRequest defaults;
+  REQUIRE(apply({}, request));
+  CHECK(request.limits == defaults.limits);
+  request.limits.memory_bytes += 1;
+  CHECK_FALSE(apply({}, request, {"memory"}));
+  request.limits.memory_bytes = 64 << 20;
+  REQUIRE(apply({}, request, {"memory"}));
+  CHECK(request.limits.memory_bytes == 64 << 20);
+}
+
+TEST_CASE("a value that nobody asked for is the profile's, not the request's") {
+  RunRequest request;
+  request.limits.wall_time = 99h;
+  request.network = sandbox::Network::kHost;
+  request.stdin_mode = StdinMode::kInherit;
+  request.access = Access::kDirect;
+  request.degradable.cpu = true;
+  policy::Profile granted;
+  granted.timeout = 5min;
+  granted.access = policy::ProfileAccess::kReadOnly;
+  REQUIRE(apply(granted, request));
+  CHECK(request.limits.wall_time == 5min);
+  CHECK(request.network == sandbox::Network::kNone);
+  CHECK(request.stdin_mode == StdinMode::kNull);
+  CHECK(request.access == Access::kReadOnly);
+  CHECK_FALSE(request.degradable.cpu);
+}
+
+TEST_CASE("every limit can be tightened and none loosened") {
+  policy::Profile granted;
+  granted.timeout = 60s;
+  granted.memory_bytes = 1 << 30;
+  granted.processes = 10;
+  granted.cpus = 2.0;
+  granted.tmp_bytes = 1 << 20;
+  granted.output_limit_bytes = 1000;
+  const auto with = [&](const char* option, auto set) {
+    RunRequest request;
+    set(request);
+    return static_cast<bool>(apply(granted, request, {option}));
+  };
+  CHECK(with("timeout", [](RunRequest& r) { r.limits.wall_time = 60s; }));
+  CHECK_FALSE(with("timeout", [](RunRequest& r) { r.limits.wall_time = 60'001ms; }));
+  CHECK(with("memory", [](RunRequest& r) { r.limits.memory_bytes = 1 << 30; }));
+  CHECK_FALSE(with("memory", [](RunRequest& r) { r.limits.memory_bytes = (1 << 30) + 1; }));
+  CHECK(with("processes", [](RunRequest& r) { r.limits.processes = 10; }));
+  CHECK_FALSE(with("processes", [](RunRequest& r) { r.limits.processes = 11; }));
+  CHECK(with("cpu", [](RunRequest& r) { r.limits.cpus = 2.0; }));
+  CHECK_FALSE(with("cpu", [](RunRequest& r) { r.limits.cpus = 2.1; }));
+  CHECK(with("tmp-size", [](RunRequest& r) { r.limits.tmp_bytes = 1; }));
+  CHECK_FALSE(with("tmp-size", [](RunRequest& r) { r.limits.tmp_bytes = 2 << 20; }));
+  CHECK(with("output-limit", [](RunRequest& r) { r.output_limit_bytes = 1000; }));
+  CHECK_FALSE(with("output-limit", [](RunRequest& r) { r.output_limit_bytes = 1001; }));
+}
+
+TEST_CASE("the host's network, a live stdin, a weaker limit and a variable each need a grant") {
+  policy::Profile granted;
+  RunRequest request;
+  request.network = sandbox::Network::kHost;
+  CHECK_FALSE(apply(granted, request, {"network"}));
+  granted.network = policy::ProfileNetwork::kHost;
+  CHECK(apply(granted, request, {"network"}));
+
+  request = {};
+  request.stdin_mode = StdinMode::kInherit;
+  CHECK_FALSE(apply({}, request, {"stdin"}));
+  policy::Profile live;
+  live.stdin_mode = policy::ProfileStdin::kInherit;
+  CHECK(apply(live, request, {"stdin"}));
+
+  request = {};
+  request.degradable.cpu = true;
+  CHECK_FALSE(apply({}, request, {"allow-degraded"}));
+  policy::Profile weak;
+  weak.allow_degraded = {"memory"};
+  CHECK_FALSE(apply(weak, request, {"allow-degraded"}));
+  weak.allow_degraded = {"cgroup"};
+  CHECK(apply(weak, request, {"allow-degraded"}));
+
+  request = {};
+  request.env = {"MODE=1"};
+  CHECK_FALSE(apply({}, request, {"env"}));
+  policy::Profile variables;
+  variables.environment = {{"MODE", "1"}, {"PYTHONPATH", "/p"}};
+  REQUIRE(apply(variables, request, {"env"}));
+  CHECK(request.env.empty());
+  CHECK(request.profile_env == std::vector<std::string>{"MODE=1", "PYTHONPATH=/p"});
+  request = {};
+  request.env = {"MODE=2"};
+  CHECK_FALSE(apply(variables, request, {"env"}));
+}
+
+TEST_CASE("a read-only grant can't be asked away") {
+  policy::Profile granted;
+  granted.access = policy::ProfileAccess::kReadOnly;
+  RunRequest request;
+  request.access = Access::kDirect;
+  CHECK_FALSE(apply(granted, request, {"access"}));
+  request.access = Access::kReadOnly;
+  CHECK(apply({}, request, {"access"}));
+  CHECK(request.access == Access::kReadOnly);
+}
+
+TEST_CASE("mounts of a profile are resolved against the workspace, and what can't be held is refused") {
+  policy::Profile granted;
+  granted.mounts = {{.source = "{workspace}/data", .target = "{workspace}/data"}, {.source = "/srv/x", .target = "/srv/x", .access = policy::ProfileAccess::kDirect}};
+  RunRequest request;
+  REQUIRE(apply(granted, request));
+  CHECK(request.mounts == std::vector<ProfileMount>{{"/w/data", Access::kReadOnly}, {"/srv/x", Access::kDirect}});
+  granted.mounts = {{.source = "/a", .target = "/b"}};
+  CHECK_FALSE(apply(granted, request));
+  policy::Profile calls;
+  calls.seccomp_allow = {"mount"};
+  CHECK_FALSE(apply(calls, request));
+  policy::Profile captured;
+  captured.access = policy::ProfileAccess::kCaptured;
+  CHECK_FALSE(apply(captured, request));
+}
+
+TEST_CASE("a chosen profile asks for its limits, and only for limits") {
+  policy::Profile chosen;
+  chosen.timeout = 10s;
+  chosen.memory_bytes = 64 << 20;
+  RunRequest request;
+  std::vector<std::string> asked;
+  REQUIRE(ask_for_profile(chosen, request, asked));
+  CHECK(asked == std::vector<std::string>{"timeout", "memory"});
+  CHECK(request.limits.wall_time == 10s);
+  CHECK(apply({}, request, asked));
+
+  chosen.memory_bytes = 4ULL << 30;
+  request = {};
+  asked.clear();
+  REQUIRE(ask_for_profile(chosen, request, asked));
+  CHECK_FALSE(apply({}, request, asked));
+
+  // An option stands above the profile's value.
+  request = {};
+  request.limits.memory_bytes = 32 << 20;
+  asked = {"memory"};
+  REQUIRE(ask_for_profile(chosen, request, asked));
+  CHECK(request.limits.memory_bytes == 32 << 20);
+
+  policy::Profile loud;
+  loud.environment = {{"A", "1"}};
+  CHECK_FALSE(ask_for_profile(loud, request, asked));
+}
