@@ -170,7 +170,12 @@ Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::stri
   auto spec = build_spec(request, run_id);
   if (!spec) return tl::unexpected(spec.error());
   auto plan = sandbox::compile(*spec, facts);
-  if (plan) plan->fault = request.fault;
+  if (!plan) return plan;
+  plan->fault = request.fault;
+  if (request.filters != nullptr && request.walls.seccomp) {
+    plan->filter = facts.cgroup.kind == sandbox::CgroupKind::kNone ? request.filters->process : request.filters->cgroup;
+    for (const std::string& name : request.added_syscalls) plan->enforced.degraded.push_back("seccomp:" + name);
+  }
   return plan;
 }
 

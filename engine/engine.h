@@ -14,6 +14,7 @@
 #include "sandbox/base/error.h"
 #include "sandbox/fault.h"
 #include "sandbox/report.h"
+#include "sandbox/seccomp/filter.h"
 #include "sandbox/spec.h"
 
 namespace wardenv::engine {
@@ -53,6 +54,8 @@ struct RunRequest {
   OnOutputLimit on_output_limit = OnOutputLimit::kTruncate;
   std::vector<std::string> env{};           // "NAME=VALUE" in addition to the built environment
   std::vector<std::string> profile_env{};   // the same from a policy profile: names that change how programs load or start are taken too
+  std::shared_ptr<const sandbox::seccomp::FilterPair> filters{};  // from a policy profile that adds system calls; null: the built-in filter
+  std::vector<std::string> added_syscalls{};                      // their names, for the report
   std::vector<ProfileMount> mounts{};       // from a policy profile; not reachable from the command line
   StdinMode stdin_mode = StdinMode::kNull;
   std::string stdin_text{};                 // with kText: what the command reads, then end of file; a sealed file in memory

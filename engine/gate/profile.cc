@@ -3,12 +3,17 @@
 #include "engine/gate/profile.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace wardenv::engine {
 namespace {
 
 using policy::Profile;
+using sandbox::seccomp::FilterPair;
+using sandbox::seccomp::LimitsBy;
 
 class Tightener {
  public:
@@ -130,12 +135,32 @@ Status add_mounts(const Profile& granted, const std::string& workspace, RunReque
   return {};
 }
 
+// Compiled once for each list of names: libseccomp takes a millisecond.
+Result<std::shared_ptr<const FilterPair>> filters_with(const std::vector<std::string>& names) {
+  static std::mutex mutex;
+  static std::map<std::vector<std::string>, std::shared_ptr<const FilterPair>> compiled;
+  const std::lock_guard lock(mutex);
+  auto& place = compiled[names];
+  if (place != nullptr) return place;
+  auto cgroup = sandbox::seccomp::compile_filter(LimitsBy::kCgroup, names);
+  auto process = sandbox::seccomp::compile_filter(LimitsBy::kProcess, names);
+  if (!cgroup || !process) return tl::unexpected(!cgroup ? cgroup.error() : process.error());
+  return place = std::make_shared<const FilterPair>(FilterPair{std::move(*cgroup), std::move(*process)});
+}
+
+Status add_syscalls(const std::vector<std::string>& names, RunRequest& request) {
+  if (names.empty()) return {};
+  auto filters = filters_with(names);
+  if (!filters) return tl::unexpected(filters.error());
+  request.filters = std::move(*filters);
+  request.added_syscalls = names;
+  return {};
+}
+
 }  // namespace
 
 Status apply_profile(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request) {
-  if (!granted.seccomp_allow.empty()) {
-    return fail(ErrorCode::kBadInput, "the policy's profile adds system calls, which is not available in this version", "take `seccomp` out of the profile");
-  }
+  WARDENV_TRY(add_syscalls(granted.seccomp_allow, request));
   WARDENV_TRY(Tightener(granted, asked, request).apply());
   return add_mounts(granted, workspace, request);
 }

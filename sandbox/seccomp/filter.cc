@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -62,6 +63,23 @@ Status add_rules(scmp_filter_ctx context, LimitsBy limits) {
   return code < 0 ? Status(refused("clone3", code)) : Status{};
 }
 
+// Debuggers, profilers and databases ask for these. None of them reaches another process than the sandbox's, a mount or a key; memory that the
+// watchdog can't see, and a processor that affinity forbids, are not among them.
+constexpr std::array kAddable = {"get_mempolicy",   "io_uring_enter", "io_uring_register", "io_uring_setup",    "kcmp",  "mbind",
+                                 "migrate_pages",   "modify_ldt",     "move_pages",        "perf_event_open",   "personality",
+                                 "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace",          "set_mempolicy",
+                                 "userfaultfd",     "vmsplice"};
+
+Status add_addition(scmp_filter_ctx context, const std::string& name) {
+  if (std::find(kAddable.begin(), kAddable.end(), name) == kAddable.end()) {
+    std::string names;
+    for (const char* addable : kAddable) names += (names.empty() ? "" : ", ") + std::string(addable);
+    return fail(ErrorCode::kBadInput, "the system call `" + name + "` can't be added to the filter", "these can: " + names);
+  }
+  const int code = seccomp_rule_add(context, SCMP_ACT_ALLOW, number_of(name.c_str()), 0);
+  return code < 0 && code != -EEXIST ? Status(refused(name, code)) : Status{};
+}
+
 Result<std::vector<Instruction>> export_program(scmp_filter_ctx context) {
   const UniqueFd file(static_cast<int>(::memfd_create("filter", MFD_CLOEXEC)));
   if (const int code = seccomp_export_bpf(context, file.get()); code < 0) return refused("export", code);
@@ -86,13 +104,16 @@ std::string condition_text(const Condition& condition) {
 
 }  // namespace
 
-Result<std::vector<Instruction>> compile_filter(LimitsBy limits) {
+std::span<const char* const> addable_syscalls() { return kAddable; }
+
+Result<std::vector<Instruction>> compile_filter(LimitsBy limits, std::span<const std::string> additions) {
   const Context context(seccomp_init(SCMP_ACT_TRACE(kPlaceholder)), [](void* c) { seccomp_release(c); });
   if (!context) return fail(ErrorCode::kInternal, "libseccomp: init");
   int code = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (code == 0) code = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (code < 0) return refused("attributes", code);
   WARDENV_TRY(add_rules(context.get(), limits));
+  for (const std::string& name : additions) WARDENV_TRY(add_addition(context.get(), name));
   auto program = export_program(context.get());
   if (program) replace_placeholder(*program);
   return program;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "sandbox/seccomp/filter.h"
 #include "tests/kernel/support.h"
 #include "tests/support/catch.h"
 
@@ -92,4 +93,23 @@ TEST_CASE("a run that was begun is told apart from one that never was") {
   RunRequest wanted = request(workspace, {"/usr/bin/true"});
   wanted.venv = "/no/such/venv";
   CHECK_FALSE(run(wanted).entered);
+}
+
+TEST_CASE("a system call that a profile adds works, and the report says that it was added") {
+  ScratchFolder workspace;
+  // personality(2): ADDR_NO_RANDOMIZE, as debuggers ask for; answers what it was before.
+  RunRequest wanted = request(workspace, {"/usr/bin/python3", "-c", "import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.personality(0x40000), ctypes.get_errno())"});
+  const RunReport without = run(wanted);
+  CHECK(without.out.text == "-1 1\n");
+  CHECK(without.enforced.degraded.empty());
+  const std::vector<std::string> names{"personality"};
+  auto cgroup = sandbox::seccomp::compile_filter(sandbox::seccomp::LimitsBy::kCgroup, names);
+  auto process = sandbox::seccomp::compile_filter(sandbox::seccomp::LimitsBy::kProcess, names);
+  REQUIRE(cgroup);
+  REQUIRE(process);
+  wanted.filters = std::make_shared<const sandbox::seccomp::FilterPair>(sandbox::seccomp::FilterPair{*cgroup, *process});
+  wanted.added_syscalls = names;
+  const RunReport with = run(wanted);
+  CHECK(with.out.text == "0 0\n");
+  CHECK(with.enforced.degraded == std::vector<std::string>{"seccomp:personality"});
 }

@@ -129,9 +129,6 @@ TEST_CASE("mounts of a profile are resolved against the workspace, and what can'
   CHECK(request.mounts == std::vector<ProfileMount>{{"/w/data", Access::kReadOnly}, {"/srv/x", Access::kDirect}});
   granted.mounts = {{.source = "/a", .target = "/b"}};
   CHECK_FALSE(apply(granted, request));
-  policy::Profile calls;
-  calls.seccomp_allow = {"mount"};
-  CHECK_FALSE(apply(calls, request));
   policy::Profile captured;
   captured.access = policy::ProfileAccess::kCaptured;
   CHECK_FALSE(apply(captured, request));
@@ -164,4 +161,20 @@ TEST_CASE("a chosen profile asks for its limits, and only for limits") {
   policy::Profile loud;
   loud.environment = {{"A", "1"}};
   CHECK_FALSE(ask_for_profile(loud, request, asked));
+}
+
+TEST_CASE("system calls are added by name, but for those that take a wall away") {
+  policy::Profile calls;
+  RunRequest request;
+  REQUIRE(apply(calls, request));
+  CHECK(request.filters == nullptr);
+  calls.seccomp_allow = {"ptrace", "perf_event_open"};
+  REQUIRE(apply(calls, request));
+  REQUIRE(request.filters != nullptr);
+  CHECK(request.added_syscalls == calls.seccomp_allow);
+  for (const char* name : {"mount", "unshare", "setns", "clone3", "bpf", "keyctl", "init_module", "memfd_create", "no_such_call", ""}) {
+    INFO(name);
+    calls.seccomp_allow = {name};
+    CHECK_FALSE(apply(calls, request));
+  }
 }
