@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "engine/gate/profile_egress.h"
+
 namespace wardenv::engine {
 namespace {
 
@@ -28,7 +30,7 @@ class Tightener {
     WARDENV_TRY(at_most("tmp-size", granted_.tmp_bytes, kDefaults.limits.tmp_bytes, limits.tmp_bytes));
     WARDENV_TRY(at_most("output-limit", granted_.output_limit_bytes, kDefaults.output_limit_bytes, request_.output_limit_bytes));
     WARDENV_TRY(set_access());
-    WARDENV_TRY(set_network());
+    WARDENV_TRY(apply_network(granted_, asked_, request_));
     WARDENV_TRY(set_stdin());
     WARDENV_TRY(set_degradable());
     WARDENV_TRY(set_venv());
@@ -62,16 +64,6 @@ class Tightener {
     if (granted == ProfileAccess::kCaptured) return fail(ErrorCode::kBadInput, "the policy grants access `captured`, which is not available in this version", "grant read-only or direct");
     if (!is_asked("access")) request_.access = granted == ProfileAccess::kReadOnly ? Access::kReadOnly : Access::kDirect;
     return granted == ProfileAccess::kReadOnly && request_.access != Access::kReadOnly ? Status(too_much("access")) : Status{};
-  }
-
-  Status set_network() {
-    using policy::ProfileNetwork;
-    const ProfileNetwork granted = granted_.network.value_or(granted_.allow_hosts.empty() ? ProfileNetwork::kNone : ProfileNetwork::kEgress);
-    if (is_asked("network") && request_.network == sandbox::Network::kNone) return {};
-    if (granted == ProfileNetwork::kEgress) return fail(ErrorCode::kBadInput, "the policy grants network `egress`, which is not available in this version", "grant none");
-    if (is_asked("network") && granted != ProfileNetwork::kHost) return too_much("network");
-    request_.network = granted == ProfileNetwork::kHost ? sandbox::Network::kHost : sandbox::Network::kNone;
-    return {};
   }
 
   Status set_stdin() {

@@ -2,6 +2,7 @@
 // What a profile grants goes into a request; what is asked for beyond it is refused.
 #include "engine/gate/profile.h"
 
+#include "engine/egress/settings.h"
 #include "tests/support/catch.h"
 
 using namespace wardenv;
@@ -177,4 +178,38 @@ TEST_CASE("system calls are added by name, but for those that take a wall away")
     calls.seccomp_allow = {name};
     CHECK_FALSE(apply(calls, request));
   }
+}
+
+TEST_CASE("hosts that are asked for lie within those that are granted") {
+  policy::Profile granted;
+  granted.allow_hosts = {"index.example.org:443", "*.cdn.example.org"};
+  RunRequest request;
+  REQUIRE(apply(granted, request));
+  CHECK(request.network == sandbox::Network::kEgress);
+  CHECK(request.egress.rules.size() == 2);
+  const auto asks = [&](const char* host) {
+    RunRequest wanted;
+    wanted.network = sandbox::Network::kEgress;
+    wanted.egress.rules = {*parse_egress_rule(host)};
+    if (!apply(granted, wanted, {"allow-host"})) return false;
+    CHECK(wanted.egress.rules.size() == 1);
+    return true;
+  };
+  CHECK(asks("index.example.org:443"));
+  CHECK(asks("a.cdn.example.org"));
+  CHECK(asks("*.cdn.example.org"));
+  CHECK(asks("a.b.cdn.example.org:80"));
+  for (const char* host : {"index.example.org", "cdn.example.org", "other.example.org:443", "*.example.org:443", "acdn.example.org",
+                           "index.example.org:443=10.0.0.0/8", "10.0.0.1:443"}) {
+    INFO(host);
+    CHECK_FALSE(asks(host));
+  }
+  request = {};
+  request.network = sandbox::Network::kNone;
+  REQUIRE(apply(granted, request, {"network"}));
+  CHECK(request.network == sandbox::Network::kNone);
+  request.network = sandbox::Network::kEgress;
+  CHECK_FALSE(apply({}, request, {"network"}));
+  request.network = sandbox::Network::kHost;
+  CHECK_FALSE(apply(granted, request, {"network"}));
 }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a profile that says what may be reached.
+#include "engine/gate/profile_egress.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/egress/rules.h"
+
+namespace wardenv::engine {
+namespace {
+
+using policy::ProfileNetwork;
+
+bool is_asked(std::span<const std::string> asked, const char* option) { return std::find(asked.begin(), asked.end(), option) != asked.end(); }
+
+tl::unexpected<Error> too_much(const char* option) {
+  return fail(ErrorCode::kBadInput, std::string("--") + option + " asks for more than the policy grants", "leave it out, or have it granted by a profile of the policy");
+}
+
+ProfileNetwork network_of(const policy::Profile& granted) {
+  return granted.network.value_or(granted.allow_hosts.empty() ? ProfileNetwork::kNone : ProfileNetwork::kEgress);
+}
+
+// Whether `granted` allows all that `asked` does: the same rule, or one name and its ports out of a rule without further conditions.
+bool covers(const EgressRule& granted, const EgressRule& asked) {
+  EgressRule same = asked;
+  same.text = granted.text;
+  same.inject = granted.inject;
+  if (same == granted) return true;
+  if (asked.match != HostMatch::kExact || !asked.addresses.empty() || !granted.methods.empty() || !granted.path_prefix.empty()) return false;
+  const bool host = granted.match == HostMatch::kExact ? granted.host == asked.host : granted.match == HostMatch::kSuffix && asked.host.ends_with("." + granted.host);
+  return host && std::all_of(asked.ports.begin(), asked.ports.end(),
+                             [&](std::uint16_t port) { return std::find(granted.ports.begin(), granted.ports.end(), port) != granted.ports.end(); });
+}
+
+Result<EgressSettings> granted_egress(const policy::Profile& granted) {
+  EgressSettings settings;
+  for (const std::string& text : granted.allow_hosts) {
+    auto rule = parse_egress_rule(text);
+    if (!rule) return tl::unexpected(rule.error());
+    settings.rules.push_back(std::move(*rule));
+  }
+  return settings;
+}
+
+// A rule that was asked for takes over the headers of the one that covers it: they are the policy's.
+Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& granted) {
+  for (EgressRule& rule : asked) {
+    const auto found = std::find_if(granted.begin(), granted.end(), [&](const EgressRule& item) { return covers(item, rule); });
+    if (found == granted.end()) return too_much("allow-host");
+    rule.inject = found->inject;
+  }
+  return {};
+}
+
+Status apply_egress(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
+  auto settings = granted_egress(granted);
+  if (!settings) return tl::unexpected(settings.error());
+  EgressSettings& wanted = request.egress;
+  if (is_asked(asked, "allow-host")) {
+    WARDENV_TRY(narrow(wanted.rules, settings->rules));
+    settings->rules = std::move(wanted.rules);
+    settings->presets.clear();
+  }
+  if (is_asked(asked, "allow-preset")) {
+    for (const EgressPreset preset : wanted.presets) {
+      if (std::find(settings->presets.begin(), settings->presets.end(), preset) == settings->presets.end()) return too_much("allow-preset");
+    }
+    settings->presets = wanted.presets;
+    if (!is_asked(asked, "allow-host")) settings->rules.clear();
+  }
+  if (is_asked(asked, "ca-file") && wanted.ca_file != settings->ca_file) return too_much("ca-file");
+  wanted = std::move(*settings);
+  return {};
+}
+
+}  // namespace
+
+Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
+  using sandbox::Network;
+  const bool hosts = is_asked(asked, "allow-host") || is_asked(asked, "allow-preset") || is_asked(asked, "ca-file");
+  const bool chosen = is_asked(asked, "network") || hosts;
+  const ProfileNetwork most = network_of(granted);
+  if (chosen && request.network == Network::kHost && most != ProfileNetwork::kHost) return too_much("network");
+  if (chosen && request.network == Network::kEgress && most == ProfileNetwork::kNone) return too_much(hosts ? "allow-host" : "network");
+  if (!chosen) request.network = most == ProfileNetwork::kHost ? Network::kHost : most == ProfileNetwork::kEgress ? Network::kEgress : Network::kNone;
+  if (request.network == Network::kEgress && most == ProfileNetwork::kEgress) return apply_egress(granted, asked, request);
+  // Who may use the host's network may reach less of it, too.
+  if (request.network != Network::kEgress) request.egress = {};
+  return {};
+}
+
+}  // namespace wardenv::engine

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a profile that says what may be reached.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "engine/engine.h"
+#include "policy/core/document.h"
+#include "sandbox/base/error.h"
+
+namespace wardenv::engine {
+
+// As apply_profile, for network, hosts, presets and certificates. Hosts that were asked for have to be covered by what is granted.
+Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request);
+
+}  // namespace wardenv::engine
