@@ -105,6 +105,18 @@ Loaded load_document(std::string_view text, Format format) {
   return loaded;
 }
 
+Result<nlohmann::json> load_data(std::string_view text, Format format) {
+  core::Tree tree;
+  tree.text = text;
+  core::Notes notes(text);
+  if (const auto problem = core::parse(tree, format)) notes.add("", problem->place, problem->message, Severity::kError);
+  else core::find_duplicates(notes, core::Cursor{tree.root});
+  const Findings findings = notes.finish();
+  if (findings.empty()) return core::to_json(tree.root);
+  const Finding& first = findings[0];
+  return fail(ErrorCode::kBadInput, "line " + std::to_string(first.line) + ", column " + std::to_string(first.column) + ": " + first.message);
+}
+
 Format format_of(std::string_view file_name) {
   if (file_name.ends_with(".json")) return Format::kJson;
   return file_name.ends_with(".yaml") || file_name.ends_with(".yml") ? Format::kYaml : Format::kGuess;

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
 #include "policy/core/document.h"
 #include "policy/finding.h"
+#include "sandbox/base/error.h"
 
 namespace wardenv::policy {
 
@@ -26,6 +28,9 @@ inline constexpr int kMaxDocumentDepth = 64;
 // Strict: duplicate and unknown keys, wrong types and numbers out of range are errors, never ignored. YAML: one document, plain data:
 // anchors, aliases, tags and merge keys are refused. Never throws.
 Loaded load_document(std::string_view text, Format format = Format::kGuess);
+
+// Any data of JSON or YAML, read as strictly as a document: for files that go with one. Error kBadInput says where.
+Result<nlohmann::json> load_data(std::string_view text, Format format);
 
 // By the ending of the file's name: .json, .yaml, .yml; anything else is guessed.
 Format format_of(std::string_view file_name);

@@ -17,6 +17,7 @@ int run_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);
+int policy_command(const Arguments& arguments);
 int approvals_command(const Arguments& arguments);
 int completions_command(const Arguments& arguments);
 

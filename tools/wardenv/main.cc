@@ -20,7 +20,7 @@ constexpr Command kCommands[] = {
     {"doctor", doctor_command, "what this host can enforce, and how to mend what it can't"},
     {"version", version_command, "version, commit and compiler"},
     {"completions", completions_command, "completions for bash, zsh or fish"},
-    {"policy", nullptr, "check, explain and test policies"},
+    {"policy", policy_command, "check, explain, test and write policies"},
     {"approvals", approvals_command, "calls that wait for a person"},
     {"audit", nullptr, "read and verify the log"},
     {"serve", nullptr, "serve the tools over MCP"},

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv policy check and schema.
+#include <nlohmann/json.hpp>
+
+#include "policy/core/schema.h"
+#include "tools/wardenv/policy_commands.h"
+
+namespace wardenv::cli {
+namespace {
+
+const PolicyUsage kCheck = {"check",
+                            "FILE...",
+                            "Reads each FILE (`-`: standard input), JSON or YAML by its ending, else by its first character, and prints every finding as\n"
+                            "FILE:LINE:COLUMN: error|warning: /json/pointer: what is wrong. Exit status: 0 without errors, 1 with one.",
+                            {{"--json", "", "one JSON object on standard output"}},
+                            "  wardenv policy check policy.yaml\n  wardenv policy check --json policies/*.json\n"};
+
+const PolicyUsage kSchema = {"schema", "", "Prints the JSON Schema (2020-12) of the document, for editors and other validators.", {}, "  wardenv policy schema > wardenv-policy.schema.json\n"};
+
+struct Checked {
+  std::string text{};                                          // for people
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  bool failed = false;
+};
+
+nlohmann::ordered_json to_json(const policy::Finding& finding) {
+  return {{"severity", finding.severity == policy::Severity::kError ? "error" : "warning"}, {"pointer", finding.pointer}, {"line", finding.line},
+          {"column", finding.column}, {"message", finding.message}};
+}
+
+void check_file(const std::string& path, Checked& checked) {
+  nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+  policy::Loaded loaded;
+  if (const auto text = read_text_file(path, policy::kMaxDocumentBytes); text) loaded = policy::load_document(*text, policy::format_of(path));
+  else loaded.findings.push_back({"", text.error().message, 0, 0, policy::Severity::kError});
+  for (const policy::Finding& finding : loaded.findings) {
+    findings.push_back(to_json(finding));
+    checked.text += policy::to_text(finding, path) + "\n";
+  }
+  const bool good = loaded.document != nullptr;
+  if (good && findings.empty()) checked.text += path + ": good\n";
+  checked.failed = checked.failed || !good;
+  checked.files.push_back({{"file", path}, {"valid", good}, {"digest_sha256", loaded.digest_sha256}, {"findings", findings}});
+}
+
+}  // namespace
+
+int policy_check(const Arguments& arguments) {
+  int status = 0;
+  const auto read = read_policy_arguments(kCheck, arguments, status);
+  if (!read) return status;
+  if (read->files.empty()) return complain({ErrorCode::kBadInput, "which file?", "wardenv policy check policy.yaml", 0});
+  Checked checked;
+  for (const std::string& file : read->files) check_file(file, checked);
+  const nlohmann::ordered_json all = {{"valid", !checked.failed}, {"files", checked.files}};
+  const std::string json = all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (const int printed = print(read->has("--json") ? json : checked.text); printed != 0) return printed;
+  return checked.failed ? 1 : 0;
+}
+
+int policy_schema(const Arguments& arguments) {
+  int status = 0;
+  const auto read = read_policy_arguments(kSchema, arguments, status);
+  if (!read) return status;
+  if (!read->files.empty()) return complain({ErrorCode::kBadInput, "policy schema takes no argument", "", 0});
+  return print(std::string(policy::document_schema()));
+}
+
+}  // namespace wardenv::cli

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv policy explain
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "policy/core/authorize.h"
+#include "tools/wardenv/policy_commands.h"
+
+namespace wardenv::cli {
+namespace {
+
+const PolicyUsage kExplain = {
+    "explain",
+    "FILE",
+    "What the policy in FILE says about one call: the decision, the rule that decides, and every rule that was looked at. Nothing is counted:\n"
+    "quotas are taken as unused, hooks are not asked. Exit status: 0; 1 where FILE can't be loaded.",
+    {{"--tool", "NAME", "the tool that is called"},
+     {"--args", "JSON", "the arguments of the call, an object; default {}"},
+     {"--grant", "NAME", "who calls"},
+     {"--session", "NAME", "in which session"},
+     {"--workspace", "DIR", "what {workspace} stands for; default the current folder"},
+     {"--cwd", "DIR", "where relative paths begin; default the workspace"},
+     {"--json", "", "the decision as one JSON object"}},
+    "  wardenv policy explain policy.yaml --tool run_in_venv --args '{\"command\":\"pytest\",\"args\":[\"-x\"]}'\n"
+    "  wardenv policy explain policy.yaml --tool add_package --grant ci --json\n"};
+
+std::optional<std::string> resolve(const std::string& cwd, std::string_view path) {
+  std::error_code error;
+  const std::filesystem::path resolved = std::filesystem::weakly_canonical(std::filesystem::path(cwd) / path, error);
+  if (error) return std::nullopt;
+  return resolved.string();
+}
+
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path resolved = std::filesystem::canonical(path, error);
+  return error ? std::string() : resolved.string();
+}
+
+std::string lines(const std::string& text) { return text.empty() ? "" : text + "\n"; }
+
+std::string quota_lines(const policy::Decision& decision) {
+  std::string text;
+  for (const policy::QuotaUse& use : decision.quotas) {
+    text += "  " + std::to_string(use.amount) + " of at most " + std::to_string(use.max) + " in " + std::to_string(use.window.count()) + " ms from " + use.key + "\n";
+  }
+  return text.empty() ? "" : "takes\n" + text;
+}
+
+std::string to_text(const policy::Decision& decision) {
+  std::string text = std::string(policy::to_string(decision.effect)) + "  " + decision.rule + "\n" + "reason: " + decision.reason + "\n";
+  text += decision.profile.empty() ? "" : lines("profile: " + decision.profile);
+  text += quota_lines(decision) + "looked at\n";
+  for (const policy::TraceEntry& entry : decision.trace) text += "  " + entry.rule + "  " + entry.result + "\n";
+  return text;
+}
+
+}  // namespace
+
+int policy_explain(const Arguments& arguments) {
+  int status = 0;
+  const auto read = read_policy_arguments(kExplain, arguments, status);
+  if (!read) return status;
+  if (read->files.size() != 1) return complain({ErrorCode::kBadInput, "which file?", "wardenv policy explain policy.yaml --tool run_in_venv", 0});
+  if (!read->has("--tool")) return complain({ErrorCode::kBadInput, "which tool?", "--tool run_in_venv", 0});
+  const auto parsed = policy::parse_arguments(read->value("--args", "{}"));
+  if (!parsed) return complain({ErrorCode::kBadInput, "--args: " + parsed.error().message, R"(for example '{"command":"pytest"}')", 0});
+  const auto document = load_policy(read->files[0]);
+  if (document == nullptr) return 1;
+
+  const std::string workspace = canonical(read->value("--workspace", "."));
+  const std::string cwd = canonical(read->value("--cwd", workspace));
+  const std::string tool = read->value("--tool");
+  const std::string grant = read->value("--grant");
+  const std::string session = read->value("--session");
+  const policy::ResolvePath in_cwd = [&cwd](std::string_view path) { return resolve(cwd, path); };
+  const policy::Call call{tool, *parsed, grant, session, cwd, workspace, cwd.empty() ? nullptr : &in_cwd};
+  const policy::Decision decision = policy::authorize(call, *document, policy::NothingUsed(), policy::Trace::kYes);
+  return print(read->has("--json") ? policy::decision_to_json(decision) + "\n" : to_text(decision));
+}
+
+}  // namespace wardenv::cli
