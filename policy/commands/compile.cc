@@ -54,6 +54,9 @@ bool is_command_name(std::string_view name) {
 
 bool is_long_with_one_dash(const FlagRule& flag) { return flag.name.size() > 2 && flag.name[1] != '-'; }
 
+// tar(1), "Option styles": "xf" is "-x -f", with the values after all of the letters.
+bool reads_first_as_flags(std::string_view name) { return name == "tar" || name == "gtar" || name == "bsdtar"; }
+
 class GrammarReader {
  public:
   GrammarReader(Compiler& compiler, Grammar& grammar, const Place& place) : compiler_(compiler), grammar_(grammar), place_(place) {}
@@ -321,6 +324,7 @@ bool read_command(Compiler& compiler, const std::string& name, const Json& json,
   if (!is_command_name(name)) return compiler.wrong(place, "is not the bare name of a command: no slash, no blanks, no `-` in front");
   auto grammar = std::make_shared<Grammar>();
   grammar->name = name;
+  grammar->first_is_flags = reads_first_as_flags(name);
   if (!read_grammar(compiler, json, place, *grammar)) return false;
   if (!Finisher(compiler).finish(*grammar, {})) return false;
   put_grammar(table.commands, name, std::move(grammar));

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads one value of a grammar: what an argument may be.
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -73,20 +71,21 @@ bool read_enum(Compiler& compiler, const Json& json, const Place& place, ValueRu
 }
 
 bool compile_pattern(Compiler& compiler, const std::string& pattern, const Place& place, ValueRule& rule) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_never_capture(true);
-  options.set_max_mem(1 << 20);
   rule.kind = ValueKind::kRegex;
-  auto compiled = std::make_shared<const RE2>(pattern, options);
-  if (!compiled->ok()) return compiler.wrong(place, "is not a regular expression of RE2: " + compiled->error());
-  rule.pattern = std::move(compiled);
-  return true;
+  rule.pattern = std::make_shared<const Pattern>(pattern);
+  const std::string error = place.in_preset ? "" : rule.pattern->error();
+  return error.empty() || compiler.wrong(place, "is not a regular expression of RE2: " + error);
 }
 
 bool read_regex(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {
   if (!json.is_string()) return compiler.wrong(place, "must be a string, a regular expression that the whole argument matches");
   return compile_pattern(compiler, json.get<std::string>(), place, rule);
+}
+
+// A byte beyond ASCII is part of a letter and stands for itself.
+std::string escaped(char letter) {
+  constexpr std::string_view kSpecial = "\\.+*?()|[]{}^$-";
+  return kSpecial.find(letter) == std::string_view::npos ? std::string(1, letter) : std::string{'\\', letter};
 }
 
 // "[" up to its "]", as a class of RE2, with "!" for "not"; never a slash (glob(7)).
@@ -96,8 +95,7 @@ std::size_t append_class(std::string& pattern, std::string_view glob) {
   if (end == std::string_view::npos || glob.substr(0, end).find('/') != std::string_view::npos) return 0;
   pattern += first == 2 ? "[^/" : "[";
   for (const char letter : glob.substr(first, end - first)) {
-    if (letter != '-') pattern += RE2::QuoteMeta({&letter, 1});
-    else pattern += '-';
+    pattern += letter == '-' ? "-" : escaped(letter);
   }
   pattern += ']';
   return end + 1;
@@ -119,7 +117,7 @@ std::optional<std::string> pattern_of_glob(std::string_view glob) {
       used = append_class(pattern, glob);
       if (used == 0) return std::nullopt;
     } else {
-      pattern += RE2::QuoteMeta({glob.data(), 1});
+      pattern += escaped(glob[0]);
     }
     glob.remove_prefix(used);
   }
@@ -185,12 +183,21 @@ bool read_all_of(Compiler& compiler, const Json& json, const Place& place, Value
   return read_parts(compiler, json, place, rule, ValueKind::kAllOf);
 }
 
+// What can't be judged (a path) must not be let through by turning it round: only words and patterns have a "not".
+bool read_not(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {
+  rule.kind = ValueKind::kNot;
+  if (!read_part(compiler, json, place, rule)) return false;
+  const ValueKind kind = rule.parts[0].kind;
+  return kind == ValueKind::kEnum || kind == ValueKind::kRegex || compiler.wrong(place, "must be {\"enum\": ...}, {\"regex\": ...} or {\"glob\": ...}");
+}
+
 struct Kind {
   std::string_view key;
   bool (*read)(Compiler&, const Json&, const Place&, ValueRule&);
 };
 constexpr Kind kKinds[] = {{"all_of", read_all_of}, {"any_of", read_any_of},         {"enum", read_enum},   {"glob", read_glob},    {"integer", read_integer},
-                           {"list", read_list},     {"path_under", read_path_under}, {"regex", read_regex}, {"string", read_string}};
+                           {"list", read_list},     {"not", read_not},               {"path_under", read_path_under},
+                           {"regex", read_regex},   {"string", read_string}};
 
 bool read_allow(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {
   if (!json.is_array()) return compiler.wrong(place, "must be a list of words such as \"newline\"");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,24 @@ class RE2;
 }
 
 namespace wardenv::policy {
+
+// A regular expression of RE2 that the whole argument must match; "." also matches a line break. Compiled when it is first asked for: the
+// presets have hundreds of them, of which one call needs two.
+class Pattern {
+ public:
+  explicit Pattern(std::string text);
+  ~Pattern();
+  Pattern(const Pattern&) = delete;
+  Pattern& operator=(const Pattern&) = delete;
+  [[nodiscard]] std::string error() const;  // empty where it is right
+  [[nodiscard]] bool matches(std::string_view value) const;  // false where it is wrong
+
+ private:
+  [[nodiscard]] const re2::RE2& compiled() const;
+  std::string text_;
+  mutable std::once_flag once_;
+  mutable std::unique_ptr<const re2::RE2> compiled_;
+};
 
 // What an argument may hold or begin with only where its rule says so. A set of bits: `"allow": [...]`.
 enum Allow : unsigned {
@@ -33,7 +52,7 @@ enum Allow : unsigned {
 // What the arguments that a grammar hands on unread ("rest") may be.
 constexpr unsigned kAllowInRest = kAllowEmpty | kAllowDash | kAllowStdin | kAllowAt;
 
-enum class ValueKind { kString, kInteger, kEnum, kRegex, kPathUnder, kList, kAnyOf, kAllOf };
+enum class ValueKind { kString, kInteger, kEnum, kRegex, kPathUnder, kList, kAnyOf, kAllOf, kNot };
 
 // One value: of a flag or of a positional.
 struct ValueRule {
@@ -43,9 +62,9 @@ struct ValueRule {
   std::int64_t low = std::numeric_limits<std::int64_t>::min();            // integer
   std::int64_t high = std::numeric_limits<std::int64_t>::max();
   std::vector<std::string> words{};                                         // enum: sorted; path_under: folders
-  std::shared_ptr<const re2::RE2> pattern{};                                // regex and glob: of the whole argument
+  std::shared_ptr<const Pattern> pattern{};                                 // regex and glob
   std::string mark{};                                                       // list: separator; path_under: where the path ends ("until")
-  std::vector<ValueRule> parts{};                                           // list: the one of each element; any_of, all_of
+  std::vector<ValueRule> parts{};                                           // list: the one of each element; any_of, all_of, not
 };
 
 struct Grammar;
@@ -104,6 +123,7 @@ struct Grammar {
   std::optional<bool> end_of_flags_declared;
   std::optional<bool> clusters_declared;
   bool has_subcommands = false;
+  bool first_is_flags = false;                   // the first argument is read as flags even without a dash (tar xf)
   bool interspersed = true;                      // flags may follow positionals
   bool end_of_flags = true;                      // "--" is known to the command
   bool clusters = true;                          // -xq is -x -q, -kfoo is -k foo

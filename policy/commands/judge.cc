@@ -30,6 +30,9 @@ class Level {
     if (args_.size() == 1 && std::binary_search(grammar_.standalone.begin(), grammar_.standalone.end(), args_[0], std::less<>{})) {
       return allowed();
     }
+    if (grammar_.first_is_flags && !args_.empty() && !args_[0].starts_with('-')) {
+      return denied(grammar_.pointer, command() + " reads its first argument as flags, also without a dash; begin with a flag");
+    }
     while (!args_.empty() && !over_) step(take());
     if (over_) return std::move(verdict_);
     return judge_end();

@@ -2,8 +2,6 @@
 // Judges one value against its rule.
 #include "policy/commands/value.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <charconv>
 
@@ -118,17 +116,28 @@ const char* misfit_all(const ValueRule& rule, std::string_view value, const Judg
   return nullptr;
 }
 
+const char* misfit_kind(const ValueRule& rule, std::string_view value, const Judging& judging);
+
+// Only of kinds that say no for one reason: what can't be judged must not be let through by turning it round.
+const char* misfit_not(const ValueRule& rule, std::string_view value, const Judging& judging) {
+  const ValueRule& part = rule.parts[0];
+  if (part.pattern && !part.pattern->error().empty()) return "can't be judged";
+  if ((oddities_of(value) & kHasInvalidUtf8) != 0) return "is not valid UTF-8";  // matches no pattern
+  return misfit_kind(part, value, judging) == nullptr ? "is what is declared not to be given" : nullptr;
+}
+
 const char* misfit_kind(const ValueRule& rule, std::string_view value, const Judging& judging) {
   switch (rule.kind) {
     case ValueKind::kString: return nullptr;
     case ValueKind::kInteger: return misfit_integer(rule, value);
     case ValueKind::kEnum:
       return std::binary_search(rule.words.begin(), rule.words.end(), value, std::less<>{}) ? nullptr : "is none of the declared words";
-    case ValueKind::kRegex: return RE2::FullMatch({value.data(), value.size()}, *rule.pattern) ? nullptr : "does not match the declared pattern";
+    case ValueKind::kRegex: return rule.pattern->matches(value) ? nullptr : "does not match the declared pattern";
     case ValueKind::kPathUnder: return misfit_path(rule, value, judging.context);
     case ValueKind::kList: return misfit_list(rule, value, judging);
     case ValueKind::kAnyOf: return misfit_any(rule, value, judging);
     case ValueKind::kAllOf: return misfit_all(rule, value, judging);
+    case ValueKind::kNot: return misfit_not(rule, value, judging);
   }
   return "can't be judged";
 }

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/catch.h"
+#include "tests/unit/policy/commands/lexical.h"
 
+using namespace wardenv;
 using namespace wardenv::policy;
 
 namespace {
@@ -21,24 +23,8 @@ std::shared_ptr<const CommandSet> compiled(const char* text) {
   return set;
 }
 
-// Lexical: the tests of this file have no links.
-std::optional<std::string> resolve(std::string_view path) {
-  std::vector<std::string> parts;
-  std::string full = path.starts_with('/') ? std::string(path) : "/ws/" + std::string(path);
-  std::string real;
-  for (std::size_t at = 0; at < full.size();) {
-    const std::size_t end = std::min(full.find('/', at), full.size());
-    const std::string part = full.substr(at, end - at);
-    at = end + 1;
-    if (part == "..") real = real.substr(0, real.rfind('/') == std::string::npos ? 0 : real.rfind('/'));
-    else if (!part.empty() && part != ".") real += "/" + part;
-  }
-  return real.empty() ? "/" : real;
-}
-const ResolvePath kResolve = resolve;
-
 Verdict judge(const CommandSet& set, std::string_view command, const Args& args) {
-  return judge_command(set, command, args, {"/ws", &kResolve});
+  return testing::judge_in_ws(set, command, args);
 }
 
 bool allows(const CommandSet& set, std::string_view command, const Args& args) {
