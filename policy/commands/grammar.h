@@ -68,11 +68,28 @@ struct ValueRule {
 };
 
 struct Grammar;
+class LazyGrammar;
+
+// One entry of a table of grammars: compiled, or to be compiled when it is first asked for; or nothing, which stands for "rest".
+class GrammarRef {
+ public:
+  GrammarRef() = default;
+  explicit GrammarRef(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {}
+  explicit GrammarRef(std::shared_ptr<LazyGrammar> lazy) : lazy_(std::move(lazy)) {}
+  [[nodiscard]] const Grammar* get() const;  // nullptr for "rest"
+  [[nodiscard]] Grammar* compiled() const { return grammar_.get(); }
+  [[nodiscard]] LazyGrammar* lazy() const { return lazy_.get(); }
+
+ private:
+  std::shared_ptr<Grammar> grammar_;
+  std::shared_ptr<LazyGrammar> lazy_;
+};
+using GrammarTable = std::vector<std::pair<std::string, GrammarRef>>;  // sorted by name
 
 // What follows a flag that ends the command's own arguments (python -m MODULE ...).
 struct After {
   bool rest = false;                                                        // anything
-  std::vector<std::pair<std::string, std::shared_ptr<const Grammar>>> by_value{};  // sorted; nullptr: anything
+  GrammarTable by_value{};
 };
 
 enum class Takes { kNothing, kValue, kOptionalValue, kDenied };
@@ -116,13 +133,14 @@ struct Grammar {
   std::vector<std::string> standalone{};         // sorted: arguments that are allowed when they are the only one
   std::vector<PositionalRule> positionals{};     // in order; only the last may vary in number
   std::optional<std::vector<PositionalRule>> after_separator;  // positionals after "--", where they are others
-  std::vector<std::pair<std::string, std::shared_ptr<const Grammar>>> subcommands{};  // sorted
+  GrammarTable subcommands{};
   std::optional<PositionalRule> number_flag;     // -5
   std::size_t counters = 0;                      // how many flags are counted
   std::vector<FlagRule> global_flags{};          // also flags of every subcommand
   std::optional<bool> end_of_flags_declared;
   std::optional<bool> clusters_declared;
   bool has_subcommands = false;
+  bool names_preset = false;                     // another program, maybe: no flags from above
   bool first_is_flags = false;                   // the first argument is read as flags even without a dash (tar xf)
   bool interspersed = true;                      // flags may follow positionals
   bool end_of_flags = true;                      // "--" is known to the command
@@ -132,12 +150,11 @@ struct Grammar {
 constexpr std::size_t kMaxCounters = 64;
 
 struct CommandTable {
-  std::vector<std::pair<std::string, std::shared_ptr<const Grammar>>> commands{};  // sorted
+  GrammarTable commands{};
 };
 
-// The entry of a sorted table of pairs, or nullptr.
-const std::shared_ptr<const Grammar>* find_grammar(const std::vector<std::pair<std::string, std::shared_ptr<const Grammar>>>& table,
-                                                   std::string_view name);
+// The entry of that name, or nullptr.
+const GrammarRef* find_grammar(const GrammarTable& table, std::string_view name);
 const FlagRule* find_flag(const Grammar& grammar, std::string_view name);
 
 }  // namespace wardenv::policy

@@ -73,7 +73,7 @@ class Level {
   void subcommand(std::string_view name) {
     const auto* found = find_grammar(grammar_.subcommands, name);
     if (found == nullptr) return deny(grammar_.places.subcommands, in_backticks(name) + " is not a declared subcommand of " + command());
-    hand_over(**found);
+    hand_over(*found->get());
   }
 
   void hand_over(const Grammar& next) {
@@ -163,8 +163,9 @@ class Level {
     if (rule.after->rest) return rest(rule);
     const auto* found = find_grammar(rule.after->by_value, value);
     if (found == nullptr) return deny(rule.pointer, "value " + in_backticks(value) + " of " + in_backticks(rule.name) + " is none of the declared ones");
-    if (*found == nullptr) return rest(rule);
-    hand_over(**found);
+    const Grammar* next = found->get();
+    if (next == nullptr) return rest(rule);
+    hand_over(*next);
   }
 
   void rest(const FlagRule& rule) {
@@ -237,7 +238,7 @@ Verdict judge_command(const CommandSet& set, std::string_view command, std::span
   if (command.find('/') != std::string_view::npos) return denied("", in_backticks(command) + " is a path; give the bare name of a command");
   const auto* grammar = find_grammar(set.table().commands, command);
   if (grammar == nullptr) return denied("", in_backticks(command) + " is not a declared command");
-  return Level(**grammar, args, context).judge();
+  return Level(*grammar->get(), args, context).judge();
 }
 
 }  // namespace wardenv::policy
