@@ -70,12 +70,11 @@ std::vector<std::string> own_and_above(std::string group) {
   return groups;
 }
 
-// The fourth field of proc(5) stat, after a name in parentheses that may hold anything.
+// The fourth field of proc(5) stat; before it, a name in parentheses that may hold anything, and a letter.
 int parent_of(int pid) {
   const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const auto name_end = text.rfind(')');
-  int parent = 0;
-  return name_end != std::string::npos && std::sscanf(text.c_str() + name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+  const auto name_end = text.rfind(") ");
+  return name_end != std::string::npos && name_end + 4 < text.size() ? static_cast<int>(std::strtol(text.c_str() + name_end + 4, nullptr, 10)) : 0;
 }
 
 // Nobody but our process and its children: the launcher that it was born with.

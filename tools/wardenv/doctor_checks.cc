@@ -32,7 +32,7 @@ constexpr const char* kUsernsFix =
     "sysctl -w kernel.unprivileged_userns_clone=1        (Debian's older setting, where it exists)\n"
     "Ubuntu 24.04 and newer restrict them by AppArmor; allow wardenv in /etc/apparmor.d/wardenv:\n"
     "  abi <abi/4.0>,\n  include <tunables/global>\n"
-    "  profile wardenv /usr/{bin/wardenv,libexec/wardenv/wardenv-launcher} flags=(unconfined) {\n    userns,\n  }\n"
+    "  profile wardenv /usr/{,local/}{bin/wardenv,libexec/wardenv/wardenv-*} flags=(unconfined) {\n    userns,\n  }\n"
     "then: apparmor_parser -r /etc/apparmor.d/wardenv\n"
     "in a container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined …";
 constexpr const char* kProcFix =
