@@ -34,10 +34,10 @@ void Relay::finish(const engine::CapturedStream& stream) {
 void Relay::put(std::string_view text) {
   std::string shown;
   if (terminal_) text = shown = visible(text);
-  while (!text.empty() && !broken_) {
+  while (!text.empty() && error_ == 0) {
     const ssize_t done = ::write(fd_, text.data(), text.size());
     if (done < 0 && errno == EINTR) continue;
-    if (done < 0) broken_ = true;
+    if (done < 0) error_ = errno;
     else text.remove_prefix(static_cast<std::size_t>(done));
   }
 }

@@ -16,7 +16,8 @@ class Relay {
   Relay(int fd, std::uint64_t limit_bytes);
   void write(std::string_view chunk);
   void finish(const engine::CapturedStream& stream);
-  [[nodiscard]] bool broken() const { return broken_; }  // nobody reads us any more
+  [[nodiscard]] bool broken() const { return error_ != 0; }  // nothing more can be passed on
+  [[nodiscard]] int error() const { return error_; }         // why: EPIPE where nobody reads us any more; 0: not broken
 
  private:
   void put(std::string_view text);
@@ -25,7 +26,7 @@ class Relay {
   bool terminal_;            // then control characters are made visible: output must not drive the operator's terminal
   std::uint64_t head_left_;
   std::uint64_t head_;
-  bool broken_ = false;
+  int error_ = 0;
 };
 
 // Text with every control character but newline, carriage return and tab, and every byte that is not UTF-8, made visible.

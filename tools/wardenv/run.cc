@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -48,7 +49,8 @@ engine::RunReport failed(Error error) {
 int print_json(const engine::RunReport& report) {
   const std::string text = engine::report_to_json(report) + "\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
-  return std::fflush(stdout) == 0 ? report.exit_status : kCannot;
+  if (std::fflush(stdout) == 0) return report.exit_status;
+  return complain(fail_errno(ErrorCode::kHost, "cannot write the report to stdout", "make room, or send stdout elsewhere").value());
 }
 
 void print_violations(const engine::RunReport& report) {
@@ -97,6 +99,10 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options)
   engine::RunReport report = engine.run(options.request, io);
   out.finish(report.out);
   err.finish(report.err);
+  const int error = out.error() != 0 ? out.error() : err.error();
+  if (error == 0 || error == EPIPE || report.error) return report;
+  report.exit_status = kCannot;
+  report.error = fail_errno(ErrorCode::kHost, "cannot write the command's output", error, "make room, or send it elsewhere").value();
   return report;
 }
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts that can't do what they should: inside another sandbox, without user namespaces, full disks, folders that can't be written."""
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from test_cli import BIN, CliTest
+
+ROOT = os.geteuid() == 0
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def must(done):
+    if done != 0:
+        raise OSError(ctypes.get_errno(), "preparing the test's host")
+
+
+def alone_in_a_user_namespace():
+    """As a container without any id but one: a second user namespace can't be made when its limit is 0."""
+    uid, gid = os.geteuid(), os.getegid()
+    must(libc.unshare(CLONE_NEWUSER))
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {uid} 1"), ("gid_map", f"1000 {gid} 1")):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(text)
+
+
+def without_user_namespaces():
+    alone_in_a_user_namespace()
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")
+
+
+class HostsTest(CliTest):
+    def start(self, *arguments, **more):
+        return subprocess.run([BIN, "run", *arguments], cwd=self.workspace, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
+
+    def without_command(self, done, *words):
+        self.assert_refused(done, *words)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")), "the command ran")
+
+    def test_inside_another_sandbox(self):
+        for name in ("wardenv", "wardenv-cli", "wardenv-launcher"):
+            shutil.copy(os.path.join(os.path.dirname(BIN), name), self.workspace)
+        libraries = self.run_it("--no-venv", "--", "./wardenv", "version")
+        if libraries.returncode != 0:
+            self.skipTest(f"wardenv does not start inside: {libraries.stderr[-200:]}")
+        done = self.run_it("--no-venv", "--", "./wardenv", "run", "--no-venv", "--", "touch", "ran")
+        self.assertEqual(done.returncode, 125)
+        said = [line for line in done.stderr.splitlines() if "refused:" not in line]
+        self.assertEqual(len(said), 1, done.stderr)
+        self.assertIn("sandbox or container", said[0])
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
+    def test_no_user_namespaces(self):
+        control = self.start("--no-venv", "--", "true", preexec_fn=alone_in_a_user_namespace)
+        if control.returncode != 0:
+            self.skipTest(f"a second level of namespaces can't be had here: {control.stderr.strip()}")
+        done = self.start("--no-venv", "--", "touch", "ran", preexec_fn=without_user_namespaces)
+        self.without_command(done, "user.max_user_namespaces")
+
+    def test_output_to_a_full_disk(self):
+        with open("/dev/full", "w") as full:
+            for arguments, word in (([], "output"), (["--json"], "report")):
+                with self.subTest(arguments=arguments):
+                    done = subprocess.run([BIN, "run", "--no-venv", *arguments, "--", "echo", "x"], cwd=self.workspace, stdin=subprocess.DEVNULL,
+                                          stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+                    self.assertEqual(done.returncode, 125)
+                    self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+                    self.assertIn(word, done.stderr)
+                    self.assertIn("No space left on device", done.stderr)
+
+    @unittest.skipUnless(ROOT, "mounting a small file system needs root")
+    def test_workspace_on_a_full_disk(self):
+        def fill():
+            must(libc.unshare(CLONE_NEWNS))
+            must(libc.mount(b"none", b"/", None, 0x44000, None))  # MS_REC | MS_PRIVATE
+            must(libc.mount(b"small", self.workspace.encode(), b"tmpfs", 0, b"size=64k,mode=0777"))
+            with open(self.workspace + "/fill", "wb", buffering=0) as file:
+                try:
+                    while file.write(bytes(4096)):
+                        pass
+                except OSError:
+                    pass
+            os.chdir(self.workspace)
+
+        # the workspace is full, which is the command's affair; ours, a sandbox, is made nevertheless
+        done = self.start("--no-venv", "--", "sh", "-c", "echo x > /tmp/x && cat /tmp/x; echo y > y || exit 3", preexec_fn=fill)
+        self.assertEqual((done.returncode, done.stdout), (3, "x\n"), done)
+
+    def test_state_folder_that_cannot_be_made(self):
+        environment = dict(os.environ, WARDENV_STATE="/proc/self/no-place")
+        self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)  # without a policy there is nothing to keep
+        folder = tempfile.mkdtemp(prefix="wardenv-policy.")
+        self.addCleanup(shutil.rmtree, folder, True)
+        policy = os.path.join(folder, "policy.json")
+        with open(policy, "w") as file:
+            file.write('{"version": "1", "default": "allow", "tools": {}}')
+        control = self.run_it("--policy", policy, "--no-venv", "--", "true", env=dict(os.environ, WARDENV_STATE=folder + "/state"))
+        if control.returncode != 0:
+            self.skipTest(f"no run under a policy here: {control.stderr.strip()}")
+        done = self.run_it("--policy", policy, "--no-venv", "--", "touch", "ran", env=environment)
+        self.assertIn(done.returncode, (77, 125))  # what can't be audited is not allowed
+        self.assertIn("/proc/self/no-place", done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
+    def test_few_descriptors_and_files_of_no_size(self):
+        def few(limit, value):
+            return lambda: resource.setrlimit(limit, (value, value))
+
+        done = self.start("--no-venv", "--", "touch", "ran", preexec_fn=few(resource.RLIMIT_NOFILE, 8))
+        self.without_command(done)
+        done = self.start("--no-venv", "--", "sh", "-c", "ulimit -f", preexec_fn=few(resource.RLIMIT_FSIZE, 1 << 20))
+        self.assertIn(done.stdout.strip(), ("2048", "1024"), done)  # the stricter limit of the caller stays
+
+
+if __name__ == "__main__":
+    unittest.main()
