@@ -266,7 +266,7 @@ std::optional<std::string> kind_key(Compiler& compiler, const Json& json, const 
   std::string found;
   int count = 0;
   for (const auto& [key, value] : json.items()) {
-    const bool kind = std::any_of(std::begin(kKinds), std::end(kKinds), [&](const Kind& known) { return known.key == key; });
+    const bool kind = std::any_of(std::begin(kKinds), std::end(kKinds), [&name = key](const Kind& known) { return known.key == name; });
     const bool of_flag = slot == Slot::kFlag && (key == "none" || key == "optional");
     if (!kind && !of_flag) continue;
     found = key;
