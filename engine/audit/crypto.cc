@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the audit log needs of OpenSSL.
+#include "engine/audit/crypto.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace wardenv::engine::audit {
+namespace {
+
+// A hash that fails is out of memory or a broken library; going on without one would write a log that proves nothing.
+void must(bool good, const char* what) {
+  if (good) return;
+  std::fprintf(stderr, "wardenv: OpenSSL failed at %s\n", what);
+  std::abort();
+}
+
+const EVP_MD* sha256() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  must(method != nullptr, "SHA256");
+  return method;
+}
+
+EVP_MAC* hmac() {
+  static EVP_MAC* const method = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  must(method != nullptr, "HMAC");
+  return method;
+}
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+constexpr char kDigits[] = "0123456789abcdef";
+
+int digit_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string to_hex(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    text += kDigits[value >> 4];
+    text += kDigits[value & 15];
+  }
+  return text;
+}
+
+std::string to_hex(const Digest& digest) {
+  std::string text(2 * digest.size(), '0');
+  write_hex(digest, digest.size(), text.data());
+  return text;
+}
+
+void write_hex(const Digest& digest, std::size_t n, char* out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    *out++ = kDigits[digest[i] >> 4];
+    *out++ = kDigits[digest[i] & 15];
+  }
+}
+
+std::string from_hex(std::string_view digits, std::size_t n) {
+  std::string bytes;
+  if (digits.size() != 2 * n) return bytes;
+  for (std::size_t i = 0; i < n; ++i) {
+    const int high = digit_value(digits[2 * i]);
+    const int low = digit_value(digits[2 * i + 1]);
+    if (high < 0 || low < 0) return {};
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
+}
+
+bool same(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+
+Result<std::string> random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
+    return fail(ErrorCode::kHost, "no random bytes from OpenSSL");
+  }
+  return bytes;
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) { must(context_ != nullptr, "EVP_MD_CTX_new"); }
+void Sha256::Free::operator()(void* context) const { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context)); }
+
+Digest Sha256::of(std::string_view bytes) {
+  Digest digest;
+  auto* context = static_cast<EVP_MD_CTX*>(context_.get());
+  must(EVP_DigestInit_ex(context, sha256(), nullptr) == 1 && EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1 &&
+           EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1,
+       "SHA-256");
+  return digest;
+}
+
+Hmac::Hmac(std::string_view key) : context_(EVP_MAC_CTX_new(hmac())) {
+  must(context_ != nullptr, "EVP_MAC_CTX_new");
+  char name[] = "SHA256";
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end()};
+  must(EVP_MAC_init(static_cast<EVP_MAC_CTX*>(context_.get()), bytes_of(key), key.size(), parameters) == 1, "EVP_MAC_init");
+}
+Hmac::Hmac(const Hmac& other) : context_(EVP_MAC_CTX_dup(static_cast<EVP_MAC_CTX*>(other.context_.get()))) {
+  must(context_ != nullptr, "EVP_MAC_CTX_dup");
+}
+void Hmac::Free::operator()(void* context) const { EVP_MAC_CTX_free(static_cast<EVP_MAC_CTX*>(context)); }
+
+Digest Hmac::of(std::string_view bytes) {
+  Digest digest;
+  std::size_t length = 0;
+  auto* context = static_cast<EVP_MAC_CTX*>(context_.get());
+  must(EVP_MAC_init(context, nullptr, 0, nullptr) == 1 && EVP_MAC_update(context, bytes_of(bytes), bytes.size()) == 1 &&
+           EVP_MAC_final(context, digest.data(), &length, digest.size()) == 1 && length == digest.size(),
+       "HMAC-SHA-256");
+  return digest;
+}
+
+void SigningKey::Free::operator()(void* key) const { EVP_PKEY_free(static_cast<EVP_PKEY*>(key)); }
+
+Result<SigningKey> SigningKey::from_seed(const Digest& seed) {
+  EVP_PKEY* key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size());
+  if (key == nullptr) return fail(ErrorCode::kHost, "OpenSSL has no Ed25519 here");
+  return SigningKey(key);
+}
+
+std::string SigningKey::public_key() const {
+  std::string bytes(32, '\0');
+  std::size_t length = bytes.size();
+  must(EVP_PKEY_get_raw_public_key(static_cast<EVP_PKEY*>(key_.get()), reinterpret_cast<unsigned char*>(bytes.data()), &length) == 1,
+       "EVP_PKEY_get_raw_public_key");
+  return bytes;
+}
+
+Result<std::string> SigningKey::sign(std::string_view message) const {
+  std::string signature(64, '\0');
+  std::size_t length = signature.size();
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const bool good = context != nullptr &&
+                    EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, static_cast<EVP_PKEY*>(key_.get())) == 1 &&
+                    EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length, bytes_of(message), message.size()) == 1;
+  if (!good) return fail(ErrorCode::kHost, "OpenSSL could not sign the head of the audit log");
+  return signature;
+}
+
+bool signature_holds(std::string_view public_key, std::string_view message, std::string_view signature) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key), public_key.size()), EVP_PKEY_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  return key != nullptr && context != nullptr && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
+}
+
+}  // namespace wardenv::engine::audit

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the audit log needs of OpenSSL: SHA-256, HMAC, Ed25519, random bytes. Contexts are kept, since making one costs more than a short hash.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sandbox/base/error.h"
+
+namespace wardenv::engine::audit {
+
+using Digest = std::array<unsigned char, 32>;
+
+std::string to_hex(std::string_view bytes);
+std::string to_hex(const Digest& digest);
+// Writes 2·n lower-case digits for the first n bytes. REQUIRES: room for them.
+void write_hex(const Digest& digest, std::size_t n, char* out);
+// Lower-case digits only, of exactly `n` bytes; "" where it is anything else.
+std::string from_hex(std::string_view digits, std::size_t n);
+bool same(std::string_view a, std::string_view b);  // in constant time
+Result<std::string> random_bytes(std::size_t count);
+
+// Not thread-safe: one for each thread.
+class Sha256 {
+ public:
+  Sha256();
+  Digest of(std::string_view bytes);
+
+ private:
+  struct Free { void operator()(void* context) const; };
+  std::unique_ptr<void, Free> context_;
+};
+
+// HMAC-SHA-256 under one key. Not thread-safe; a copy has a context of its own.
+class Hmac {
+ public:
+  explicit Hmac(std::string_view key);
+  Hmac(const Hmac& other);
+  Hmac(Hmac&&) noexcept = default;
+  Hmac& operator=(Hmac&&) noexcept = default;
+  Digest of(std::string_view bytes);
+
+ private:
+  struct Free { void operator()(void* context) const; };
+  std::unique_ptr<void, Free> context_;
+};
+
+// Ed25519 (RFC 8032).
+class SigningKey {
+ public:
+  static Result<SigningKey> from_seed(const Digest& seed);
+  [[nodiscard]] std::string public_key() const;                   // 32 bytes
+  [[nodiscard]] Result<std::string> sign(std::string_view message) const;  // 64 bytes
+
+ private:
+  struct Free { void operator()(void* key) const; };
+  explicit SigningKey(void* key) : key_(key) {}
+  std::unique_ptr<void, Free> key_;
+};
+bool signature_holds(std::string_view public_key, std::string_view message, std::string_view signature);
+
+}  // namespace wardenv::engine::audit
