@@ -43,7 +43,10 @@ std::string name_aside(std::uint64_t first) {
 
 Result<UniqueFd> open_folder(const std::string& path) {
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return fail_errno(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kHost, "audit log `" + path + "`");
+  if (!folder.valid() && errno == ENOENT) {
+    return fail_errno(ErrorCode::kNotFound, "audit log `" + path + "`", "nothing was judged yet, or WARDENV_STATE names another folder");
+  }
+  if (!folder.valid()) return fail_errno(ErrorCode::kHost, "audit log `" + path + "`");
   struct stat status {};
   if (::fstat(folder.get(), &status) != 0) return fail_errno(ErrorCode::kHost, "audit log `" + path + "`");
   if (status.st_uid != ::geteuid() && status.st_uid != 0 && ::geteuid() != 0) {

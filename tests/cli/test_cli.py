@@ -229,7 +229,7 @@ class OtherCommandsTest(CliTest):
         self.assertEqual(steps[-1]["do"], "exec")
 
     def test_help_everywhere(self):
-        for arguments in (["--help"], ["run", "--help"], ["plan", "--help"], ["doctor", "--help"], ["version", "--help"], ["completions", "--help"]):
+        for arguments in (["--help"], ["run", "--help"], ["plan", "--help"], ["doctor", "--help"], ["version", "--help"], ["completions", "--help"], ["audit", "--help"]):
             done = wardenv(*arguments, cwd=self.workspace)
             self.assertEqual(done.returncode, 0, arguments)
             self.assertIn("sage: wardenv", done.stdout)

@@ -19,6 +19,7 @@ int doctor_command(const Arguments& arguments);
 int version_command(const Arguments& arguments);
 int policy_command(const Arguments& arguments);
 int approvals_command(const Arguments& arguments);
+int audit_command(const Arguments& arguments);
 int completions_command(const Arguments& arguments);
 
 // One line on stderr: "wardenv: <message> — <hint>". Answers kCannot.

@@ -8,7 +8,7 @@
 namespace wardenv::cli {
 namespace {
 
-constexpr const char* kCommands = "run plan policy approvals doctor version completions";
+constexpr const char* kCommands = "run plan policy approvals audit doctor version completions";
 
 std::string words(const OptionInfo& option) {
   std::string text = option.value;
@@ -35,6 +35,7 @@ std::string bash() {
          "      else COMPREPLY=($(compgen -f -- \"$word\")); fi ;;\n"
          "    approvals) COMPREPLY=($(compgen -W \"list show approve deny --all --json --as --yes --reason --config --help\" -- \"$word\")) ;;\n"
          "    doctor|version) COMPREPLY=($(compgen -W \"--json --help\" -- \"$word\")) ;;\n"
+         "    audit) COMPREPLY=($(compgen -W \"show follow verify head --json --since --tool --run --last --head --folder --help\" -- \"$word\")) ;;\n"
          "    completions) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$word\")) ;;\n  esac\n}\ncomplete -o default -F _wardenv wardenv\n";
 }
 
@@ -53,7 +54,7 @@ std::string zsh() {
   return "#compdef wardenv\n_wardenv() {\n  if (( CURRENT == 2 )); then compadd " + std::string(kCommands) +
          "; return; fi\n  case $words[2] in\n  run|plan)\n    _arguments \\\n" + options +
          "    '*::command:_normal' ;;\n  policy) if (( CURRENT == 3 )); then compadd check explain test schema scan; else compadd -- --json --tool --args --grant --session "
-         "--workspace --cwd --help; _files; fi ;;\n  approvals) compadd -- list show approve deny --all --json --as --yes --reason --config --help ;;\n  doctor|version) compadd -- --json --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
+         "--workspace --cwd --help; _files; fi ;;\n  approvals) compadd -- list show approve deny --all --json --as --yes --reason --config --help ;;\n  doctor|version) compadd -- --json --help ;;\n  audit) compadd -- show follow verify head --json --since --tool --run --last --head --folder --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
 }
 
 std::string fish() {
@@ -72,6 +73,7 @@ std::string fish() {
                 "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -f -a 'list show approve deny'\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -l all -l json -l yes\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from doctor version' -l json\n"
+                "complete -c wardenv -n '__fish_seen_subcommand_from audit' -f -a 'show follow verify head'\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n";
 }
 

@@ -22,7 +22,7 @@ constexpr Command kCommands[] = {
     {"completions", completions_command, "completions for bash, zsh or fish"},
     {"policy", policy_command, "check, explain, test and write policies"},
     {"approvals", approvals_command, "calls that wait for a person"},
-    {"audit", nullptr, "read and verify the log"},
+    {"audit", audit_command, "read and verify the log"},
     {"serve", nullptr, "serve the tools over MCP"},
     {"diff", nullptr, "what a run changed in a captured workspace"},
     {"apply", nullptr, "take what a run changed"},
