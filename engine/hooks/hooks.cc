@@ -2,19 +2,64 @@
 // Hooks: what is asked, what is believed.
 #include "engine/hooks/hooks.h"
 
+#include <exception>
 #include <nlohmann/json.hpp>
 
-namespace wardenv::engine {
+#include "engine/hooks/answer.h"
+#include "engine/hooks/http.h"
+#include "engine/hooks/program.h"
 
-std::string hook_event_json(const HookEvent& event) {
-  nlohmann::json arguments = nlohmann::json::parse(event.arguments_json, nullptr, false);
-  nlohmann::ordered_json document{{"event", event.event},   {"tool", event.tool},     {"arguments", std::move(arguments)},
-                                  {"grant", event.grant},   {"run_id", event.run_id}, {"profile", event.profile}};
-  if (!event.outcome.empty()) document["outcome"] = event.outcome;
-  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+namespace wardenv::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::steady_clock;
+
+constexpr int kMaxDepth = 256;   // of arguments: writing them recurses
+
+HookAnswer deny(const Hook& hook, const std::string& what) {
+  return {HookDecision::kDeny, "hook `" + hook.name + "` did not judge: " + what, hook.name};
 }
 
-HookAnswer ask(const Hook& hook, const std::string&) { return {HookDecision::kDeny, "hooks are not there yet", hook.name}; }
+Result<HookAnswer> put_question(const Hook& hook, const std::string& event_json) {
+  const auto deadline = steady_clock::now() + hook.timeout;
+  if (hook.run.empty() == hook.http.empty()) return fail(ErrorCode::kBadInput, "it is neither a program nor a URL");
+  if (hook.http.empty()) {
+    const auto output = hooks::ask_program(hook.run, event_json, deadline, hooks::kMaxAnswerBytes);
+    return output ? hooks::read_program_answer(*output) : tl::unexpected(output.error());
+  }
+  const auto body = hooks::ask_http(hook.http, "{\"input\":" + event_json + "}", deadline, hooks::kMaxAnswerBytes);
+  return body ? hooks::read_http_answer(*body) : tl::unexpected(body.error());
+}
+
+}  // namespace
+
+std::string hook_event_json(const HookEvent& event) try {
+  bool deep = false;
+  const auto watch = [&deep](int depth, Json::parse_event_t, Json&) {
+    deep = deep || depth > kMaxDepth;
+    return !deep;
+  };
+  Json arguments = Json::parse(event.arguments_json, watch, false);
+  if (deep || !arguments.is_object()) return {};
+  Json document{{"event", event.event}, {"tool", event.tool},     {"arguments", std::move(arguments)},
+                {"grant", event.grant}, {"run_id", event.run_id}, {"profile", event.profile}};
+  if (!event.outcome.empty()) document["outcome"] = event.outcome;
+  return document.dump(-1, ' ', true, Json::error_handler_t::replace);
+} catch (const std::exception&) {
+  return {};
+}
+
+HookAnswer ask(const Hook& hook, const std::string& event_json) try {
+  if (event_json.empty()) return deny(hook, "the call can't be put to it as JSON");
+  auto answer = put_question(hook, event_json);
+  if (!answer) return deny(hook, answer.error().message);
+  answer->hook = hook.name;
+  if (answer->reason.empty() && answer->decision > HookDecision::kAllow) answer->reason = "hook `" + hook.name + "` says so";
+  return std::move(*answer);
+} catch (const std::exception& failure) {
+  return deny(hook, failure.what());
+}
 
 HookAnswer ask_all(std::span<const Hook> hooks, const std::string& event_json) {
   HookAnswer strictest{HookDecision::kAbstain, "", ""};

@@ -27,7 +27,8 @@ struct HookEvent {
   std::string outcome{};         // after_run only, else left out
 };
 
-// The JSON that hooks read: {event, tool, arguments, grant, run_id, profile[, outcome]}.
+// The JSON that hooks read: {event, tool, arguments, grant, run_id, profile[, outcome]}. Empty, which every hook denies, where the arguments are
+// no JSON object or nested too deep.
 std::string hook_event_json(const HookEvent& event);
 
 enum class HookDecision { kAbstain, kAllow, kRequireApproval, kDeny };  // in order of strictness
@@ -40,7 +41,7 @@ struct HookAnswer {
 };
 
 // Asks one hook and waits for its answer, at most its timeout. No answer, a bad one (not JSON, unknown decision, duplicate keys, too long), a
-// failing exit status or a time-out is kDeny. A program is killed with all that it started before this returns. Thread-safe.
+// failing exit status or a time-out is kDeny. A program is killed with its process group before this returns. Thread-safe.
 HookAnswer ask(const Hook& hook, const std::string& event_json);
 
 // Asks in order until one denies; the strictest answer, of several alike the first. No hooks: kAbstain.
