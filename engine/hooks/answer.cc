@@ -40,6 +40,7 @@ class Watch {
 Result<Json> parse(std::string_view text) {
   if (text.size() > kMaxAnswerBytes) return bad("its answer is too long");
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return bad("it did not answer");
+  if (text.find('\0') != std::string_view::npos) return bad("its answer is not JSON");   // the parser takes it for the end
   Watch watch;
   Json value = Json::parse(text, std::ref(watch), false);
   if (watch.bad() != nullptr) return bad(watch.bad());
