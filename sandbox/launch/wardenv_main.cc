@@ -69,14 +69,16 @@ int main_of_wardenv(int argc, char** argv) {
   self[length] = 0;
   unsetenv(kVariable);
   if (runs_something(argc, argv)) start_launcher();
+  const char* program = argc > 1 && strcmp(argv[1], "serve") == 0 ? "wardenv-serve" : "wardenv-cli";
   char* name = strrchr(self, '/') + 1;
-  const char* places[] = {"wardenv-cli", "../libexec/wardenv/wardenv-cli"};
-  for (const char* place : places) {
-    strcpy(name, place);
+  const char* folders[] = {"", "../libexec/wardenv/"};
+  for (const char* folder : folders) {
+    strcpy(name, folder);
+    strcat(name, program);
     execv(self, argv);
   }
   *name = 0;
-  fprintf(stderr, "wardenv: wardenv-cli is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", self);
+  fprintf(stderr, "wardenv: %s is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", program, self);
   return 125;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -40,6 +41,10 @@ class Channel {
   void open(Opened opened);
   [[nodiscard]] std::optional<Opened> opened() const;
 
+  // When it was used last; for sessions that their client has forgotten.
+  void touch() { used_ = std::chrono::steady_clock::now().time_since_epoch().count(); }
+  [[nodiscard]] std::chrono::steady_clock::time_point used() const { return std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(used_.load())); }
+
   void set_log_level(LogLevel level) { log_level_ = static_cast<int>(level); }
   [[nodiscard]] LogLevel log_level() const { return static_cast<LogLevel>(log_level_.load()); }
 
@@ -68,6 +73,7 @@ class Channel {
  private:
   const std::string id_;
   const std::string principal_;
+  std::atomic<std::chrono::steady_clock::rep> used_{std::chrono::steady_clock::now().time_since_epoch().count()};
   mutable std::mutex mutex_;
   std::condition_variable answered_;
   std::optional<Opened> opened_;

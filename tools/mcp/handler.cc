@@ -22,6 +22,7 @@ ToolResult protocol_error(int code, std::string message) {
 ToolResult input_required() { return {.ending = Ending::kInputRequired}; }
 
 void Features::attach(Changes) {}
+void Features::session_ended(const std::string&) {}
 
 std::vector<Resource> Features::list_resources(const Caller&) { return {}; }
 std::vector<Resource> Features::list_resource_templates(const Caller&) { return {}; }

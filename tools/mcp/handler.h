@@ -215,6 +215,9 @@ class Features {
   // REQUIRES: lane_of did not say kUnknown. `arguments` is an object.
   virtual ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) = 0;
 
+  // A legacy session is over (ended by its client, or idle for too long): what it left running in the background should go.
+  virtual void session_ended(const std::string& session);
+
   virtual std::vector<Resource> list_resources(const Caller& caller);
   virtual std::vector<Resource> list_resource_templates(const Caller& caller);
   virtual std::optional<Content> read_resource(std::string_view uri, const Caller& caller);   // none: no such resource

@@ -179,6 +179,7 @@ void HttpServer::Impl::find_hung_up() {
 }
 
 void HttpServer::Impl::drop_ended_sessions() {
+  shared.server.end_idle_sessions();
   std::erase_if(shared.sessions, [this](const auto& entry) { return entry.second.pending == 0 && !shared.server.session(entry.first, entry.second.grant); });
 }
 

@@ -206,6 +206,7 @@ void Connection::open_standing() {
   const std::string session(field("Mcp-Session-Id"));
   const auto channel = shared_.server.session(session, grant_);
   if (!channel) return refuse(404, "no such session");
+  channel->touch();
   SessionStreams& streams = shared_.streams_of(session, grant_);
   if (const std::string_view last = field("Last-Event-ID"); !last.empty()) {
     EventId id;

@@ -90,17 +90,24 @@ void resource_updated(Core& core, const std::string& uri) {
   }
 }
 
+bool enter(Core& core, const std::shared_ptr<Listener>& listener) {
+  std::lock_guard lock(core.mutex);
+  return !core.closing && core.listeners.size() < kMaxListeners && core.listeners.insert(listener).second;
+}
+
 }  // namespace
 
 Listener::Listener(Core& core, const Exchange& exchange, Filter filter)
     : core_(core), id_(exchange.message.id), grant_(exchange.caller.grant), filter_(std::move(filter)), sink_(exchange.sink), channel_(exchange.channel) {}
 
-void Listener::acknowledge() { send("notifications/subscriptions/acknowledged", "\"notifications\":" + filter_text(filter_)); }
+bool Listener::acknowledge() { return send("notifications/subscriptions/acknowledged", "\"notifications\":" + filter_text(filter_)); }
 
-void Listener::send(std::string_view method, std::string_view params) {
+bool Listener::send(std::string_view method, std::string_view params) {
   std::string members = "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":" + id_ + "}";
   if (!params.empty()) members.append(",").append(params);
-  if (!sink_->send(notification(method, members))) forget();
+  const bool sent = sink_->send(notification(method, members));
+  if (!sent) forget();
+  return sent;
 }
 
 void Listener::close() {
@@ -132,11 +139,8 @@ void listen(Core& core, const ExchangePtr& exchange) {
     return exchange->refuse(kInvalidRequest, "a request with this id is under way");
   }
   exchange->sink->bind(listener);
-  {
-    std::lock_guard lock(core.mutex);
-    if (!core.closing && core.listeners.size() < kMaxListeners) core.listeners.insert(listener);
-  }
-  listener->acknowledge();
+  if (!enter(core, listener)) return exchange->refuse(kBusy, "busy: too many subscriptions are open");
+  if (!listener->acknowledge()) exchange->refuse(kInvalidRequest, "a subscription is a stream of events: Accept must list text/event-stream");
 }
 
 Changes changes_to(Core& core) {

@@ -23,9 +23,9 @@ class Listener : public Cancellable, public std::enable_shared_from_this<Listene
  public:
   Listener(Core& core, const Exchange& exchange, Filter filter);
 
-  void acknowledge();
+  bool acknowledge();   // false: the client cannot be reached
   // `params`: further members of the notification's params.
-  void send(std::string_view method, std::string_view params = {});
+  bool send(std::string_view method, std::string_view params = {});
   // Ends it from our side, with the answer that the specification asks for.
   void close();
   void cancel() override;   // the client ended it

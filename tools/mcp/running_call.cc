@@ -108,7 +108,8 @@ bool RunningCall::end(std::string_view ending) {
   }
   leave();
   if (core_.options.observer != nullptr) {
-    core_.options.observer->call(name_, ending, std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count());
+    const std::string_view label = exchange_->message.method == "tools/call" ? std::string_view(name_) : "prompts/get";   // names that exist only
+    core_.options.observer->call(label, ending, std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count());
   }
   return true;
 }

@@ -93,6 +93,7 @@ bool take_session(Core& core, Exchange& exchange) {
     return refuse_legacy(exchange, 404, "no such session: send `initialize` again");
   }
   exchange.channel = at->second;
+  exchange.channel->touch();
   return true;
 }
 
@@ -198,7 +199,7 @@ void Server::handle(const Incoming& incoming) {
   exchange->headers = incoming.headers;
   exchange->channel = incoming.channel;
   exchange->caller.grant = incoming.grant;
-  if (incoming.channel) exchange->caller.session = incoming.channel->id();
+  exchange->caller.session = incoming.channel ? incoming.channel->id() : "http:" + incoming.grant;
   if (const auto problem = parse_strict(incoming.text, exchange->document)) return incoming.sink->finish(error_message({}, kParseError, *problem), 400);
   exchange->message = classify(exchange->document);
   const Message& message = exchange->message;
@@ -225,7 +226,20 @@ bool Server::end_session(std::string_view id, std::string_view grant) {
     core_->sessions.erase(channel->id());
   }
   channel->cancel_all();
+  core_->features.session_ended(channel->id());
   return true;
+}
+
+void Server::end_idle_sessions() {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<std::shared_ptr<Channel>> idle;
+  {
+    std::lock_guard lock(core_->mutex);
+    for (const auto& [id, channel] : core_->sessions) {
+      if (channel->under_way() == 0 && now - channel->used() > core_->options.session_idle) idle.push_back(channel);
+    }
+  }
+  for (const auto& channel : idle) end_session(channel->id(), channel->principal());
 }
 
 void Server::listen_to(const std::shared_ptr<Channel>& channel) {

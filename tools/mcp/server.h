@@ -28,6 +28,7 @@ struct ServerOptions {
   PoolSize workers{16, 1024};    // calls that may take long
   PoolSize quick{2, 256};        // calls that don't
   std::size_t max_sessions = 1024;
+  std::chrono::milliseconds session_idle = std::chrono::hours(1);   // a legacy session over HTTP that is not used for so long is ended
   std::size_t max_tasks = 1024;
   std::chrono::milliseconds task_ttl = std::chrono::hours(1);
   std::size_t page_size = 100;
@@ -68,6 +69,9 @@ class Server {
   [[nodiscard]] std::shared_ptr<Channel> session(std::string_view id, std::string_view grant) const;
   // Ends it and cancels what runs in it. False: unknown.
   bool end_session(std::string_view id, std::string_view grant);
+
+  // To be called now and then.
+  void end_idle_sessions();
 
   // A channel of a stdio process hears of changes from now on.
   void listen_to(const std::shared_ptr<Channel>& channel);

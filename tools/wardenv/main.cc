@@ -14,6 +14,11 @@ struct Command {
   const char* help;
 };
 
+// `wardenv` becomes wardenv-serve for it; only who starts wardenv-cli itself comes here.
+int serve_command(const Arguments&) {
+  return complain({ErrorCode::kBadInput, "`serve` is a program of its own", "start it as `wardenv serve`", 0});
+}
+
 constexpr Command kCommands[] = {
     {"run", run_command, "judge, confine and run a command"},
     {"plan", plan_command, "print how it would be confined; run nothing"},
@@ -23,7 +28,7 @@ constexpr Command kCommands[] = {
     {"policy", policy_command, "check, explain, test and write policies"},
     {"approvals", approvals_command, "calls that wait for a person"},
     {"audit", audit_command, "read and verify the log"},
-    {"serve", nullptr, "serve the tools over MCP"},
+    {"serve", serve_command, "serve the tools over MCP"},
     {"diff", nullptr, "what a run changed in a captured workspace"},
     {"apply", nullptr, "take what a run changed"},
     {"discard", nullptr, "drop what a run changed"},

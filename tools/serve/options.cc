@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/serve/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace wardenv::serve {
+namespace {
+
+enum class Takes { kNothing, kOne, kMany };
+
+struct OptionInfo {
+  const char* name;
+  Takes takes;
+  const char* value;
+  const char* help;
+};
+
+constexpr OptionInfo kTable[] = {
+    {"--stdio", Takes::kNothing, "", "serve the program that started us, over standard input and output"},
+    {"--http", Takes::kOne, "HOST:PORT", "serve over HTTP; port 0 takes any"},
+    {"--policy", Takes::kOne, "FILE", "judge calls by this policy (default: a built-in one, see below)"},
+    {"--workspace", Takes::kMany, "DIR", "a folder that calls may work in (default: the current one)"},
+    {"--grant", Takes::kOne, "NAME", "the grant of the policy that calls, where no token says it"},
+    {"--tools", Takes::kOne, "SET,...", "only these sets of tools: venv, run, files, jobs (default: all)"},
+    {"--config", Takes::kOne, "FILE", "configuration"},
+    {"--tls-cert", Takes::kOne, "FILE", "HTTP: certificate chain (PEM)"},
+    {"--tls-key", Takes::kOne, "FILE", "HTTP: its private key (PEM)"},
+    {"--allow-origin", Takes::kMany, "ORIGIN", "HTTP: a web page's origin that may call, e.g. https://app.example"},
+    {"--concurrency", Takes::kOne, "N", "how many calls run at once; more wait (default: twice the processors)"},
+    {"--help", Takes::kNothing, "", "this text"},
+};
+
+using Values = std::map<std::string, std::vector<std::string>>;
+
+Result<Values> parse_table(std::vector<std::string> arguments) {
+  CLI::App app;
+  app.set_help_flag();
+  std::map<std::string, bool> flags;
+  Values texts;
+  for (const OptionInfo& option : kTable) {
+    CLI::Option* made = option.takes == Takes::kNothing ? app.add_flag(option.name, flags[option.name]) : app.add_option(option.name, texts[option.name]);
+    if (option.takes != Takes::kNothing) made->allow_extra_args(false)->expected(1, option.takes == Takes::kMany ? 1000 : 1);
+    if (option.takes != Takes::kMany) made->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  }
+  app.add_flag("-h", flags["--help"]);
+  try {
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return fail(ErrorCode::kBadInput, text, "`wardenv serve --help` lists the options");
+  }
+  for (const auto& [name, set] : flags) {
+    if (set) texts[name] = {""};
+  }
+  std::erase_if(texts, [](const auto& entry) { return entry.second.empty(); });
+  return texts;
+}
+
+Status set_address(const std::string& text, Options& options) {
+  const std::size_t colon = text.rfind(':');
+  unsigned port = 65536;
+  if (colon != std::string::npos) std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  const bool digits = colon != std::string::npos && colon + 1 < text.size() && text.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+  if (colon == std::string::npos || colon == 0 || !digits || port > 65535) {
+    return fail(ErrorCode::kBadInput, "--http: `" + text + "` is no HOST:PORT", "for example --http 127.0.0.1:8080");
+  }
+  options.host = text.substr(0, colon);
+  options.port = static_cast<std::uint16_t>(port);
+  return {};
+}
+
+Status set_concurrency(const std::string& text, Options& options) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), options.concurrency);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && options.concurrency >= 1 && options.concurrency <= 4096) return {};
+  return fail(ErrorCode::kBadInput, "--concurrency: `" + text + "` is no number from 1 to 4096", "for example --concurrency 8");
+}
+
+Status set_origin(const std::string& text, Options& options) {
+  const bool scheme = text.starts_with("http://") || text.starts_with("https://");
+  if (!scheme || text.find('/', 8) != std::string::npos || text == "*") {
+    return fail(ErrorCode::kBadInput, "--allow-origin: `" + text + "` is no origin", "for example --allow-origin https://app.example");
+  }
+  options.origins.push_back(text);
+  return {};
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t comma = list.find(','); comma != std::string::npos; comma = list.find(',', begin)) {
+    parts.push_back(list.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  parts.push_back(list.substr(begin));
+  return parts;
+}
+
+}  // namespace
+
+Result<Options> parse_options(std::vector<std::string> arguments) {
+  auto values = parse_table(std::move(arguments));
+  if (!values) return tl::unexpected(values.error());
+  auto take = [&](const char* name, auto& to) {
+    if (const auto at = values->find(name); at != values->end()) to = at->second.front();
+  };
+  Options options;
+  options.help = values->contains("--help");
+  options.stdio = values->contains("--stdio");
+  if (options.help) return options;
+  take("--policy", options.policy);
+  take("--grant", options.grant);
+  take("--config", options.config);
+  take("--tls-cert", options.tls_cert);
+  take("--tls-key", options.tls_key);
+  if (const auto at = values->find("--workspace"); at != values->end()) options.workspaces = at->second;
+  if (const auto at = values->find("--tools"); at != values->end()) options.tools = split(at->second.front());
+  if (const auto at = values->find("--http"); at != values->end()) WARDENV_TRY(set_address(at->second.front(), options));
+  if (const auto at = values->find("--concurrency"); at != values->end()) WARDENV_TRY(set_concurrency(at->second.front(), options));
+  if (const auto at = values->find("--allow-origin"); at != values->end()) {
+    for (const std::string& origin : at->second) WARDENV_TRY(set_origin(origin, options));
+  }
+  if (options.stdio == !options.host.empty()) return fail(ErrorCode::kBadInput, "say how to serve: --stdio or --http HOST:PORT", "`wardenv serve --help` has examples");
+  return options;
+}
+
+std::string help_text() {
+  std::string text = "Usage: wardenv serve --stdio | --http HOST:PORT [options]\n\nServes tools for Python virtual environments over MCP. Every call is judged first, and confined.\n\nOptions:\n";
+  for (const OptionInfo& option : kTable) {
+    std::string left = std::string("  ") + option.name + (option.takes == Takes::kNothing ? "" : std::string(" ") + option.value);
+    left.resize(std::max<std::size_t>(left.size() + 1, 30), ' ');
+    text += left + option.help + "\n";
+  }
+  return text +
+         "\nWithout a policy: our own tools only, run_in_venv 10 times a minute, installs 30 times, removal hidden.\n"
+         "An address that others can reach needs a policy with a grant that has `token_sha256`.\n"
+         "\nExamples:\n"
+         "  wardenv serve --stdio --workspace ~/project\n"
+         "  wardenv serve --stdio --policy policy.yaml --grant agent --workspace ~/a --workspace ~/b\n"
+         "  wardenv serve --http 127.0.0.1:8080 --workspace ~/project\n"
+         "  wardenv serve --http 0.0.0.0:8443 --policy policy.yaml --tls-cert cert.pem --tls-key key.pem\n"
+         "\nHTTP: the MCP endpoint is /mcp; /healthz and /metrics are for operators.\n";
+}
+
+}  // namespace wardenv::serve
