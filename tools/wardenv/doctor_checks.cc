@@ -192,6 +192,8 @@ std::vector<CheckResult> run_checks() {
   for (const Check& check : kChecks) results.push_back(run_check(check));
   results.push_back(check_cgroup());
   results.push_back(check_end_to_end());
+  const TemporaryFolder folder;
+  results.push_back(check_egress(folder.path));
   return results;
 }
 

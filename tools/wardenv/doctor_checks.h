@@ -16,6 +16,9 @@ struct CheckResult {
   std::string fix;      // commands, files or flags that mend it; empty where nothing is to mend
 };
 
+// In doctor_egress.cc. `workspace`: an empty folder.
+CheckResult check_egress(const char* workspace);
+
 // Runs every check. kMissing: the default profile can't be enforced. kDegraded: it can, by weaker means than control groups.
 std::vector<CheckResult> run_checks();
 
