@@ -159,7 +159,7 @@ class AddressesTest(EgressTest):
 class DirectTest(EgressTest):
     @both
     def test_nothing_is_reached_without_the_proxy(self, who):
-        for address, port, kind in ((PUBLIC, 80, "tcp"), (PUBLIC, 443, "tcp"), (EVIL, 80, "tcp"), (DNS, 53, "udp"), (METADATA, 80, "tcp"), (PRIVATE, 80, "tcp"),
+        for address, port, kind in ((PUBLIC, 80, "tcp"), (PUBLIC, 9000, "tcp"), (EVIL, 80, "tcp"), (DNS, 53, "udp"), (METADATA, 80, "tcp"), (PRIVATE, 80, "tcp"),
                                     (OWN, 80, "tcp"), ("127.0.0.1", 80, "tcp"), ("2600:db9::10", 80, "tcp")):
             with self.subTest(address=address, port=port):
                 self.assertIn("REACHED", self.outside(self.python(DIRECT, address, port, kind)).stdout.decode(), "positive control")
