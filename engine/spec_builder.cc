@@ -2,6 +2,10 @@
 // RunRequest -> SandboxSpec.
 #include "engine/spec_builder.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -11,6 +15,7 @@
 #include "engine/system_view.h"
 #include "engine/venv.h"
 #include "engine/workspace.h"
+#include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
 namespace {
@@ -27,6 +32,24 @@ void make_writable(VenvView& venv) {
   }
 }
 
+// The index that later installs may reach is read from the venv's pip.conf (engine/egress/presets.h), so this run can't write it. Where there
+// is none, an empty one is made and stays: what does not exist can't be protected.
+Status protect_index(const std::string& venv, sandbox::SandboxSpec& spec) {
+  const std::string path = venv + "/pip.conf";
+  struct stat folder {};
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) < 0 && ::stat(venv.c_str(), &folder) == 0) {
+    const UniqueFd made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!made.valid()) return fail_errno(ErrorCode::kHost, "cannot make `" + path + "`, which a writable venv must have");
+    if (folder.st_uid != ::geteuid()) (void)!::fchown(made.get(), folder.st_uid, folder.st_gid);
+  }
+  if (::lstat(path.c_str(), &status) < 0 || !S_ISREG(status.st_mode)) {
+    return fail(ErrorCode::kBadInput, "`" + path + "` is not a plain file", "it is protected in a writable venv; replace it by a file");
+  }
+  spec.read_only_again.push_back(path);
+  return {};
+}
+
 Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
   if (!request.venv) return {};
   auto venv = resolve_venv(*request.venv);
@@ -35,7 +58,10 @@ Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, Environme
     return fail(ErrorCode::kBadInput, "the virtual environment `" + venv->dir + "` leads out of `" + *request.venv_within + "`",
                 "make it anew, in the project itself");
   }
-  if (request.venv_access == VenvAccess::kWritable) make_writable(*venv);
+  if (request.venv_access == VenvAccess::kWritable) {
+    make_writable(*venv);
+    WARDENV_TRY(protect_index(venv->real_dir, spec));
+  }
   append(spec.mounts, venv->mounts);
   append(spec.symlinks, venv->symlinks);
   environment.venv_dir = venv->dir;

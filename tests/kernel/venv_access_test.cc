@@ -104,3 +104,24 @@ TEST_CASE("the base interpreter of a writable venv stays read-only") {
   INFO((report.error ? report.error->message : std::string()) << report.err.text);
   CHECK(report.exit_code == 0);
 }
+
+TEST_CASE("pip.conf of a writable venv, which says what later installs may reach, can't be written, moved or removed") {
+  ScratchFolder workspace;
+  const std::string venv = make_venv(workspace, "--symlinks");
+  REQUIRE_FALSE(there(venv + "/pip.conf"));
+  const RunReport report = run_python(workspace, venv, VenvAccess::kWritable,
+                                      "import os, sys\n"
+                                      "path = os.path.join(sys.prefix, 'pip.conf')\n"
+                                      "open(path + '2', 'w').close()\n"   // control: its folder is writable
+                                      "for act in (lambda: open(path, 'w'), lambda: os.remove(path), lambda: os.rename(path, path + '3'),\n"
+                                      "            lambda: os.rename(path + '2', path), lambda: os.symlink('x', path)):\n"
+                                      "  try: act()\n"
+                                      "  except OSError: continue\n"
+                                      "  raise SystemExit(9)\n");
+  INFO((report.error ? report.error->message : std::string()) << report.err.text);
+  CHECK(report.exit_code == 0);
+  CHECK(there(venv + "/pip.conf2"));
+  struct stat status {};
+  REQUIRE(::stat((venv + "/pip.conf").c_str(), &status) == 0);
+  CHECK(status.st_size == 0);
+}
