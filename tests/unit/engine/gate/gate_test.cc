@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way of a call through the gate: what allows it, what stops it, what is given back, what is written down.
+#include "engine/gate/gate.h"
+
+#include <sys/stat.h>
+
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <thread>
+
+#include "engine/gate/stores.h"
+#include "tests/support/catch.h"
+#include "tests/unit/engine/scratch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using policy::Effect;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kTwoAMinute = R"({"version": "1", "default": "deny", "tools": {"run_in_venv": {"limits": [{"counter": "r", "window": "minute", "max": 2}]}}})";
+constexpr const char* kAllow = R"({"version": "1", "default": "allow"})";
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path + ".new") << text;
+  ::rename((path + ".new").c_str(), path.c_str());
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Scene {
+  testing::Folder folder;
+  std::string state = folder.at("state");
+  std::string file = folder.at("policy.json");
+
+  Result<std::shared_ptr<Gate>> open(const std::string& text, Watch watch = Watch::kNo) const {
+    write(file, text);
+    return Gate::open({.policy_file = file, .state_dir = state, .watch = watch});
+  }
+  [[nodiscard]] ToolCall call(const std::string& arguments = "{}") const {
+    return {.tool = "run_in_venv", .arguments_json = arguments, .cwd = folder.path(), .workspace = folder.path()};
+  }
+};
+
+RunReport ended(bool entered) {
+  RunReport report;
+  report.outcome = entered ? Outcome::kExited : Outcome::kSetupFailed;
+  report.entered = entered;
+  report.out.text = "output";
+  report.out.bytes = 6;
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("an allowed call is in the audit log before anything happens, and its end after") {
+  const Scene scene;
+  auto gate = scene.open(kAllow);
+  REQUIRE(gate);
+  const Admission admission = (*gate)->admit(scene.call());
+  REQUIRE(admission.allowed());
+  auto log = [&] {
+    std::string all;
+    for (const auto& entry : std::filesystem::directory_iterator(audit_folder(scene.state))) all += read(entry.path());
+    return all;
+  };
+  CHECK(log().find(admission.run_id) != std::string::npos);
+  CHECK(log().find("finish") == std::string::npos);
+  RunReport report = ended(true);
+  (*gate)->finish(admission, report);
+  CHECK(log().find("finish") != std::string::npos);
+  CHECK(report.decision->effect == "allow");
+}
+
+TEST_CASE("where the audit log can't be written nothing is allowed, and the quota is given back") {
+  const Scene scene;
+  auto gate = scene.open(kTwoAMinute);
+  REQUIRE(gate);
+  std::filesystem::create_directories(scene.state);
+  ::chmod(scene.state.c_str(), 0700);
+  std::ofstream(audit_folder(scene.state)) << "in the way";
+  std::vector<std::string> notices;
+  (*gate)->on_notice([&](std::string_view line) { notices.emplace_back(line); });
+  for (int i = 0; i < 5; ++i) {
+    const Admission refused = (*gate)->admit(scene.call());
+    CHECK_FALSE(refused.allowed());
+    CHECK(refused.decision.rule == "(unavailable)");
+    CHECK(refused.decision.reason.find(scene.state) == std::string::npos);
+  }
+  CHECK_FALSE(notices.empty());
+  std::filesystem::remove(audit_folder(scene.state));
+  CHECK((*gate)->admit(scene.call()).allowed());
+}
+
+TEST_CASE("a folder that others can enter keeps no state") {
+  const Scene scene;
+  std::filesystem::create_directories(scene.state);
+  ::chmod(scene.state.c_str(), 0755);
+  auto gate = scene.open(kAllow);
+  REQUIRE(gate);
+  CHECK_FALSE((*gate)->admit(scene.call()).allowed());
+  ::chmod(scene.state.c_str(), 0700);
+  CHECK((*gate)->admit(scene.call()).allowed());
+}
+
+TEST_CASE("a quota is used up by calls that were entered, and given back by those that were not") {
+  const Scene scene;
+  auto gate = scene.open(kTwoAMinute);
+  REQUIRE(gate);
+  for (int i = 0; i < 5; ++i) {
+    const Admission admission = (*gate)->admit(scene.call());
+    REQUIRE(admission.allowed());
+    RunReport report = ended(false);
+    (*gate)->finish(admission, report);
+    (*gate)->finish(admission, report);   // once is enough
+  }
+  for (int i = 0; i < 2; ++i) {
+    const Admission admission = (*gate)->admit(scene.call());
+    REQUIRE(admission.allowed());
+    RunReport report = ended(true);
+    (*gate)->finish(admission, report);
+  }
+  const Admission refused = (*gate)->admit(scene.call());
+  CHECK_FALSE(refused.allowed());
+  CHECK(refused.decision.rule == "/tools/run_in_venv/limits/0");
+  REQUIRE(refused.retry_after);
+  CHECK(*refused.retry_after > 0ms);
+  CHECK(*refused.retry_after <= 60s);
+  CHECK(refusal(refused).exit_status == 77);
+  CHECK(refusal(refused).outcome == Outcome::kDenied);
+}
+
+TEST_CASE("counters outlive the process that counted") {
+  const Scene scene;
+  for (int i = 0; i < 2; ++i) {
+    auto gate = scene.open(kTwoAMinute);
+    REQUIRE(gate);
+    CHECK((*gate)->admit(scene.call()).allowed());
+  }
+  auto gate = scene.open(kTwoAMinute);
+  REQUIRE(gate);
+  CHECK_FALSE((*gate)->admit(scene.call()).allowed());
+}
+
+TEST_CASE("an approval lets one call pass, exactly as it was shown") {
+  const Scene scene;
+  auto gate = scene.open(R"({"version": "1", "default": "deny", "tools": {"run_in_venv": {"action": "require_approval", "reason": "ask first"}}})");
+  REQUIRE(gate);
+  const Admission waits = (*gate)->admit(scene.call(R"({"command": "rm"})"));
+  CHECK(waits.decision.effect == Effect::kRequireApproval);
+  REQUIRE_FALSE(waits.approval_id.empty());
+  CHECK(waits.decision.reason.find(waits.approval_id) != std::string::npos);
+  CHECK(refusal(waits).exit_status == 75);
+  CHECK((*gate)->admit(scene.call(R"({"command": "rm"})")).approval_id == waits.approval_id);
+
+  auto store = policy::open_sqlite_approvals(approvals_file(scene.state));
+  REQUIRE(store);
+  REQUIRE((*store)->approve(waits.approval_id, "somebody"));
+  CHECK((*gate)->admit(scene.call(R"({"command": "ls"})")).decision.effect == Effect::kRequireApproval);
+  const Admission unused = (*gate)->admit(scene.call(R"({"command": "rm"})"));
+  REQUIRE(unused.allowed());
+  RunReport never = ended(false);
+  (*gate)->finish(unused, never);
+  const Admission passes = (*gate)->admit(scene.call(R"({"command": "rm"})"));
+  REQUIRE(passes.allowed());
+  RunReport report = ended(true);
+  (*gate)->finish(passes, report);
+  CHECK_FALSE((*gate)->admit(scene.call(R"({"command": "rm"})")).allowed());
+}
+
+TEST_CASE("a hook can deny, or ask for a person, and never allow what is denied") {
+  const Scene scene;
+  const std::string script = scene.folder.at("hook");
+  auto hook = [&](const char* answer) {
+    std::ofstream(script) << "#!/bin/sh\ncat >/dev/null\necho '" << answer << "'\n";
+    ::chmod(script.c_str(), 0755);
+  };
+  const std::string hooks = R"(, "hooks": [{"name": "h", "event": "before_run", "run": [")" + script + R"("], "timeout": "10s"}]})";
+  auto gate = scene.open(R"({"version": "1", "default": "allow")" + hooks);
+  REQUIRE(gate);
+  hook(R"({"decision": "allow"})");
+  CHECK((*gate)->admit(scene.call()).allowed());
+  hook(R"({"decision": "deny", "reason": "not today"})");
+  const Admission denied = (*gate)->admit(scene.call());
+  CHECK(denied.decision.rule == "/hooks/0");
+  CHECK(denied.decision.reason == "not today");
+  hook(R"({"decision": "require_approval", "reason": "ask"})");
+  CHECK((*gate)->admit(scene.call()).decision.effect == Effect::kRequireApproval);
+  hook("nonsense");
+  CHECK((*gate)->admit(scene.call()).decision.effect == Effect::kDeny);
+
+  auto closed = scene.open(R"({"version": "1", "default": "deny")" + hooks);
+  REQUIRE(closed);
+  hook(R"({"decision": "allow"})");
+  CHECK((*closed)->admit(scene.call()).decision.rule == "(default deny)");
+}
+
+TEST_CASE("a hook after the run can withhold the output") {
+  const Scene scene;
+  const std::string script = scene.folder.at("hook");
+  std::ofstream(script) << "#!/bin/sh\ncat >/dev/null\necho '{\"decision\": \"deny\", \"reason\": \"secret\"}'\n";
+  ::chmod(script.c_str(), 0755);
+  auto gate = scene.open(R"({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "after_run", "run": [")" + script + R"("], "timeout": "10s"}]})");
+  REQUIRE(gate);
+  const Admission admission = (*gate)->admit(scene.call());
+  REQUIRE(admission.allowed());
+  CHECK(Gate::is_reviewed(admission));
+  RunReport report = ended(true);
+  (*gate)->finish(admission, report);
+  CHECK(report.out.text.empty());
+  CHECK(report.err.text.find("secret") != std::string::npos);
+}
+
+TEST_CASE("an edit of the policy counts from the next call on, a wrong one never") {
+  const Scene scene;
+  auto gate = scene.open(kAllow, Watch::kYes);
+  REQUIRE(gate);
+  std::mutex mutex;
+  std::condition_variable told;
+  int changes = 0;
+  int refused = 0;
+  (*gate)->on_change([&] { const std::lock_guard lock(mutex); ++changes; told.notify_all(); });
+  (*gate)->on_notice([&](std::string_view) { const std::lock_guard lock(mutex); ++refused; told.notify_all(); });
+  auto await = [&](int& count, int wanted) {
+    std::unique_lock lock(mutex);
+    return told.wait_for(lock, 20s, [&] { return count >= wanted; });
+  };
+  const Admission old = (*gate)->admit(scene.call());
+  CHECK(old.allowed());
+  write(scene.file, R"({"version": "1", "default": "nonsense"})");
+  REQUIRE(await(refused, 1));
+  CHECK((*gate)->admit(scene.call()).allowed());
+  write(scene.file, R"({"version": "1", "default": "deny"})");
+  REQUIRE(await(changes, 1));
+  CHECK_FALSE((*gate)->admit(scene.call()).allowed());
+  RunRequest request;
+  CHECK(Gate::tighten(old, request));   // a call in flight keeps the policy that it was judged by
+  std::ofstream(scene.file) << kAllow;  // in place, too
+  REQUIRE(await(changes, 2));
+  CHECK((*gate)->admit(scene.call()).allowed());
+}
+
+TEST_CASE("a wrong policy, a missing one and one that others can write are refused at the start") {
+  const Scene scene;
+  CHECK_FALSE(scene.open("{"));
+  CHECK_FALSE(Gate::open({.policy_file = scene.folder.at("none"), .state_dir = scene.state}));
+  write(scene.file, kAllow);
+  ::chmod(scene.file.c_str(), 0666);
+  CHECK_FALSE(Gate::open({.policy_file = scene.file, .state_dir = scene.state}));
+  CHECK_FALSE(Gate::open({.builtin_policy = "", .state_dir = scene.state}));
+  CHECK(Gate::open({.builtin_policy = kAllow, .state_dir = scene.state}));
+}
+
+TEST_CASE("a token names its grant, anything else none") {
+  const Scene scene;
+  // SHA-256 of "s3cret".
+  auto gate = scene.open(R"({"version": "1", "default": "deny", "tools": {"a": {}, "b": {}}, "grants": {"ci": {"token_sha256": "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0", "tools": ["a"]}, "other": {}}})");
+  REQUIRE(gate);
+  CHECK((*gate)->has_grant_tokens());
+  CHECK((*gate)->has_grant("other"));
+  CHECK((*gate)->grant_of_token("s3cret") == "ci");
+  for (const char* token : {"", "s3cre", "s3cret ", "S3CRET", "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0"}) {
+    INFO(token);
+    CHECK_FALSE((*gate)->grant_of_token(token));
+  }
+  ToolCall call = scene.call();
+  call.grant = "ci";
+  call.tool = "a";
+  CHECK((*gate)->admit(call).allowed());
+  call.tool = "b";
+  CHECK_FALSE((*gate)->admit(call).allowed());
+  call.grant = "nobody";
+  call.tool = "a";
+  CHECK_FALSE((*gate)->admit(call).allowed());
+}
+
+TEST_CASE("malformed arguments are denied, never passed on") {
+  const Scene scene;
+  auto gate = scene.open(kAllow);
+  REQUIRE(gate);
+  for (const char* text : {"", "[]", "{", R"({"a": 1, "a": 2})", "{\"a\": \"\xff\"}", "{} {}"}) {
+    INFO(text);
+    CHECK((*gate)->admit(scene.call(text)).decision.rule == "(malformed call)");
+  }
+}
