@@ -22,7 +22,7 @@ Words operator+(Words left, const Words& right) {
 // -I: neither the current folder nor the environment has a say in what is imported.
 Words pip(const std::string& venv) { return {venv + "/bin/python", "-I", "-m", "pip"}; }
 
-const Words kPipPlain = {"--isolated", "--no-input", "--disable-pip-version-check", "--no-color"};
+const Words kPipPlain = {"--no-input", "--disable-pip-version-check", "--no-color"};
 
 }  // namespace
 
@@ -53,6 +53,8 @@ Result<EgressRule> index_rule(const std::string& url) {
   if (colon == std::string::npos || host.find(']', colon) != std::string::npos) host += secure ? ":443" : ":80";
   return parse_egress_rule(host);
 }
+
+std::vector<std::string> installer_environment() { return {"PIP_CONFIG_FILE=/dev/null"}; }
 
 std::vector<std::string> create_command(const InstallerSettings& settings, const std::string& venv) {
   if (settings.kind == InstallerKind::kUv) return Words{settings.uv, "venv"} + kUvPlain + Words{"--allow-existing", "--python", settings.python, "--", venv};

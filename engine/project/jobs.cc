@@ -265,10 +265,10 @@ std::vector<JobSummary> Jobs::list(const std::string& owner) {
   return found;
 }
 
-void Jobs::drop_owner(const std::string& owner) {
+void Jobs::drop_owners(const std::function<bool(const std::string& owner)>& which) {
   const std::lock_guard lock(impl_->mutex);
   for (const JobPtr& job : impl_->jobs) {
-    if (job->owner != owner) continue;
+    if (!which(job->owner)) continue;
     impl_->cancel(*job);
     job->forget = true;
   }

@@ -77,8 +77,8 @@ class Jobs {
   // Asks it to end; the sandbox is killed within a moment. One that has ended stays as it is.
   Result<JobSummary> cancel(const std::string& owner, std::string_view id);
   [[nodiscard]] std::vector<JobSummary> list(const std::string& owner);   // newest first
-  // Cancels what the owner runs and forgets it once it has ended.
-  void drop_owner(const std::string& owner);
+  // Cancels what such owners run, and forgets it once it has ended. Does not wait for that.
+  void drop_owners(const std::function<bool(const std::string& owner)>& which);
 
  private:
   struct Impl;

@@ -31,7 +31,16 @@ std::string first_line_of_trouble(const RunReport& report) {
   return found;
 }
 
-// One operation under way. Steps fail by setting `result.error`; the rest is then passed over.
+void make_installer(RunRequest& request) {
+  request.venv_access = VenvAccess::kWritable;
+  for (std::string& variable : installer_environment()) {
+    const std::string name = variable.substr(0, variable.find('=') + 1);
+    const bool granted = std::any_of(request.profile_env.begin(), request.profile_env.end(), [&](const std::string& item) { return item.starts_with(name); });
+    if (!granted) request.profile_env.push_back(std::move(variable));
+  }
+}
+
+// One operation under way. A step that fails sets `error` of the result; those after it do nothing.
 class Operation {
  public:
   Operation(const Runner& runner, const Place& cwd) : runner_(runner), cwd_(cwd) {}
@@ -75,7 +84,7 @@ class Operation {
   bool install(std::vector<std::string> argv) {
     if (!good()) return false;
     RunRequest wanted = request(std::move(argv));
-    wanted.venv_access = VenvAccess::kWritable;
+    make_installer(wanted);
     result_.report = runner_.run(wanted);
     check(*result_.report);
     return good();
@@ -110,6 +119,12 @@ class Operation {
   Outcomes result_;
 };
 
+}  // namespace
+
+Result<std::string> read_pyproject_text(const Place& folder) { return read_whole(beside(folder, "pyproject.toml"), kMaxPyprojectBytes); }
+
+namespace {
+
 // pyproject.toml before and after an edit. It is edited in memory before anything is installed, so that a broken file is found first.
 struct PlannedEdit {
   Place place;
@@ -142,7 +157,7 @@ Status carry_out(const Place& folder, const PlannedEdit& plan, const Editor& edi
   return written ? Status{} : tl::unexpected(written.error());
 }
 
-std::vector<std::string> with_name_only(const std::vector<PackageChange>& changes) {
+std::vector<std::string> new_names(const std::vector<PackageChange>& changes) {
   std::vector<std::string> names;
   for (const PackageChange& change : changes) {
     if (change.from.empty()) names.push_back(change.name);
@@ -159,11 +174,8 @@ struct Listed {
 };
 
 // Entries of pyproject.toml, each read as a dependency specifier: it is as untrusted as any argument.
-Result<Listed> read_roots(const Place& folder, DirectReference direct) {
-  auto text = read_pyproject_text(folder);
-  if (!text && text.error().code == ErrorCode::kNotFound) return Listed{};
-  if (!text) return tl::unexpected(text.error());
-  auto document = read_pyproject(*text);
+Result<Listed> roots_of(const std::string& text, DirectReference direct) {
+  auto document = read_pyproject(text);
   if (!document) return tl::unexpected(document.error());
   Listed listed{{}, document->name};
   for (const auto* list : {&document->dependencies, &document->dev}) {
@@ -176,21 +188,77 @@ Result<Listed> read_roots(const Place& folder, DirectReference direct) {
   return listed;
 }
 
-// The roots without one name, in one section or in both.
-std::vector<std::string> without(const std::vector<std::string>& roots, const std::string& name) {
-  std::vector<std::string> rest;
-  for (const std::string& root : roots) {
-    auto requirement = parse_requirement(root, DirectReference::kAllow);
-    if (!requirement || normalized_name(requirement->name) != normalized_name(name)) rest.push_back(root);
-  }
-  return rest;
+Result<Listed> read_roots(const Place& folder, DirectReference direct) {
+  auto text = read_pyproject_text(folder);
+  if (!text) return tl::unexpected(text.error());
+  return roots_of(*text, direct);
 }
 
-std::string cancelled_note() { return "pyproject.toml is as it was; the environment may hold a part of what was asked: call sync to bring it in line"; }
+Result<std::string> add_all(std::string text, const std::vector<Requirement>& wanted, Section section, std::vector<PyprojectEntry>& entries) {
+  entries.clear();
+  for (const Requirement& requirement : wanted) {
+    auto changed = add_requirement(text, section, requirement);
+    if (!changed) return tl::unexpected(changed.error());
+    text = std::move(changed->text);
+    entries.push_back({to_string(requirement), section, changed->change});
+  }
+  return text;
+}
+
+Result<std::string> remove_all(std::string text, const std::string& name, std::optional<Section> section, std::vector<PyprojectEntry>& entries) {
+  entries.clear();
+  for (const Section part : {Section::kMain, Section::kDev}) {
+    if (section && *section != part) continue;
+    auto changed = remove_requirement(text, part, name);
+    if (!changed) return tl::unexpected(changed.error());
+    if (changed->change == Change::kRemoved) entries.push_back({name, part, Change::kRemoved});
+    text = std::move(changed->text);
+  }
+  return text;
+}
+
+Status not_listed(const std::string& name, std::optional<Section> section) {
+  const std::string where = !section ? "pyproject.toml" : *section == Section::kMain ? "the dependencies of pyproject.toml" : "the group dev of pyproject.toml";
+  return fail(ErrorCode::kBadInput, "`" + name + "` is not listed in " + where, "list_packages shows what is installed, and what is listed itself");
+}
+
+// What goes with `name`: itself, and what the lists needed before and do not need any more.
+std::vector<std::string> gone_with(const std::string& name, const EnvironmentList& before, const EnvironmentList& after) {
+  std::vector<std::string> gone;
+  for (const InstalledPackage& package : before.packages) {
+    const std::string normalized = normalized_name(package.name);
+    const bool was_ours = normalized == normalized_name(name) || (before.needed && after.needed && before.needed->contains(normalized));
+    const bool still_needed = after.needed && after.needed->contains(normalized);
+    if (was_ours && !still_needed && !is_furniture(normalized)) gone.push_back(package.name);
+  }
+  return gone;
+}
+
+// What nothing that is listed needs.
+std::vector<std::string> extraneous(const Listed& listed, const EnvironmentList& now) {
+  std::vector<std::string> gone;
+  for (const InstalledPackage& package : now.packages) {
+    const std::string normalized = normalized_name(package.name);
+    if (now.needed && !now.needed->contains(normalized) && !is_furniture(normalized) && normalized != normalized_name(listed.name)) gone.push_back(package.name);
+  }
+  return gone;
+}
+
+// All or nothing: what is new goes again.
+void roll_back(Operation& operation, const Runner& runner) {
+  const auto fresh = new_names(operation.result().packages);
+  operation.result().packages.clear();
+  if (fresh.empty()) return;
+  RunRequest undo = operation.request(uninstall_command(runner.installer, operation.project().venv, fresh));
+  make_installer(undo);
+  const RunReport report = runner.run(undo);
+  operation.result().notes.emplace_back(report.exit_code == 0 ? "what had been installed was uninstalled again" : "what was installed could not be uninstalled again");
+}
+
+std::string partial_note() { return "pyproject.toml is as it was; the environment may hold a part of what was asked: call sync to bring it in line"; }
 
 }  // namespace
 
-Result<std::string> read_pyproject_text(const Place& folder) { return read_whole(beside(folder, "pyproject.toml"), kMaxPyprojectBytes); }
 
 Result<Project> find_project(const Place& cwd) {
   Place folder = cwd;
@@ -208,44 +276,21 @@ Outcomes add_packages(const Runner& runner, const Place& cwd, const std::vector<
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
   const ProjectLock lock(operation.project().venv);
-  std::vector<PyprojectEntry> entries;
-  const Editor edit = [&](const std::string& text) -> Result<std::string> {
-    std::string current = text;
-    entries.clear();
-    for (const Requirement& requirement : wanted) {
-      auto changed = add_requirement(current, section, requirement);
-      if (!changed) return tl::unexpected(changed.error());
-      current = std::move(changed->text);
-      entries.push_back({to_string(requirement), section, changed->change});
-    }
-    return current;
-  };
   const Place& folder = operation.project().folder;
+  std::vector<PyprojectEntry> entries;
+  const Editor edit = [&](const std::string& text) { return add_all(text, wanted, section, entries); };
   const PlannedEdit plan = operation.keep(plan_edit(folder, edit));
   const EnvironmentList before = operation.list();
   std::vector<std::string> requirements;
   for (const Requirement& requirement : wanted) requirements.push_back(to_string(requirement));
-  const bool installed = operation.install(install_command(runner.installer, operation.project().venv, requirements));
-  if (!installed) {
-    operation.result().notes.push_back(cancelled_note());
+  if (!operation.install(install_command(runner.installer, operation.project().venv, requirements))) {
+    operation.result().notes.push_back(partial_note());
     return operation.take();
   }
-  const EnvironmentList after = operation.list();
-  operation.result().packages = compare(before, after);
+  operation.result().packages = compare(before, operation.list());
   if (operation.good()) operation.keep(carry_out(folder, plan, edit));
-  if (operation.good()) {
-    operation.result().pyproject = entries;
-    return operation.take();
-  }
-  // All or nothing: what is new goes again.
-  const auto fresh = with_name_only(operation.result().packages);
-  if (!fresh.empty()) {
-    RunRequest undo = operation.request(uninstall_command(runner.installer, operation.project().venv, fresh));
-    undo.venv_access = VenvAccess::kWritable;
-    (void)runner.run(undo);
-  }
-  operation.result().packages.clear();
-  operation.result().notes.emplace_back("what had been installed was uninstalled again");
+  if (operation.good()) operation.result().pyproject = entries;
+  else roll_back(operation, runner);
   return operation.take();
 }
 
@@ -255,49 +300,19 @@ Outcomes remove_package(const Runner& runner, const Place& cwd, const std::strin
   const ProjectLock lock(operation.project().venv);
   const Place& folder = operation.project().folder;
   std::vector<PyprojectEntry> entries;
-  const Editor edit = [&](const std::string& text) -> Result<std::string> {
-    std::string current = text;
-    entries.clear();
-    for (const Section part : {Section::kMain, Section::kDev}) {
-      if (section && *section != part) continue;
-      auto changed = remove_requirement(current, part, name);
-      if (!changed) return tl::unexpected(changed.error());
-      if (changed->change == Change::kRemoved) entries.push_back({name, part, Change::kRemoved});
-      current = std::move(changed->text);
-    }
-    return current;
-  };
+  const Editor edit = [&](const std::string& text) { return remove_all(text, name, section, entries); };
   const PlannedEdit plan = operation.keep(plan_edit(folder, edit));
-  const Listed listed = operation.good() ? operation.keep(read_roots(folder, DirectReference::kAllow)) : Listed{};
-  if (!operation.good()) return operation.take();
-  if (entries.empty()) {
-    const std::string where = !section ? "pyproject.toml" : *section == Section::kMain ? "the dependencies of pyproject.toml" : "the group dev of pyproject.toml";
-    operation.keep(Status(fail(ErrorCode::kBadInput, "`" + name + "` is not listed in " + where, "list_packages shows what is installed, and what lists it")));
-    return operation.take();
-  }
-  // Where the other section lists it still, it stays installed.
-  const std::string after_text = plan.after;
-  const auto left = read_pyproject(after_text);
-  std::vector<std::string> roots = without(listed.roots, name);
-  if (left) {
-    roots = left->dependencies;
-    roots.insert(roots.end(), left->dev.begin(), left->dev.end());
-  }
+  if (operation.good() && entries.empty()) operation.keep(not_listed(name, section));
+  const Listed listed = operation.good() ? operation.keep(roots_of(plan.before, DirectReference::kAllow)) : Listed{};
+  const Listed left = operation.good() ? operation.keep(roots_of(plan.after, DirectReference::kAllow)) : Listed{};
   const EnvironmentList before = operation.list(listed.roots);
-  const EnvironmentList needed = operation.list(roots);
-  std::vector<std::string> gone;
-  for (const InstalledPackage& package : before.packages) {
-    const std::string normalized = normalized_name(package.name);
-    const bool was_ours = normalized == normalized_name(name) || (before.needed && needed.needed && before.needed->contains(normalized));
-    const bool still_needed = needed.needed && needed.needed->contains(normalized);
-    if (was_ours && !still_needed && !is_furniture(normalized)) gone.push_back(package.name);
-  }
-  if (operation.good() && needed.needed && needed.needed->contains(normalized_name(name))) {
+  const EnvironmentList after = operation.list(left.roots);
+  if (!operation.good()) return operation.take();
+  if (after.needed && after.needed->contains(normalized_name(name))) {
     operation.result().notes.push_back("`" + name + "` stays installed: something else that is listed needs it");
   }
-  if (operation.good() && !gone.empty() && !operation.install(uninstall_command(runner.installer, operation.project().venv, gone))) {
-    operation.result().notes.push_back(cancelled_note());
-  }
+  const auto gone = gone_with(name, before, after);
+  if (!gone.empty() && !operation.install(uninstall_command(runner.installer, operation.project().venv, gone))) operation.result().notes.push_back(partial_note());
   if (operation.good()) operation.result().packages = compare(before, operation.list());
   if (operation.good()) operation.keep(carry_out(folder, plan, edit));
   if (operation.good()) operation.result().pyproject = entries;
@@ -308,20 +323,14 @@ Outcomes sync_project(const Runner& runner, const Place& cwd) {
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
   const ProjectLock lock(operation.project().venv);
+  const std::string& venv = operation.project().venv;
   const Listed listed = operation.keep(read_roots(operation.project().folder, runner.direct));
-  if (operation.good() && !read_pyproject_text(operation.project().folder)) {
-    operation.keep(Status(fail(ErrorCode::kNotFound, "there is no pyproject.toml beside `.venv`", "add_package makes one")));
-  }
   const EnvironmentList before = operation.list();
-  if (operation.good() && !listed.roots.empty() && !operation.install(install_command(runner.installer, operation.project().venv, listed.roots))) return operation.take();
+  if (!listed.roots.empty()) operation.install(install_command(runner.installer, venv, listed.roots));
   const EnvironmentList now = operation.list(listed.roots);
-  std::vector<std::string> gone;
-  for (const InstalledPackage& package : now.packages) {
-    const std::string normalized = normalized_name(package.name);
-    if (now.needed && !now.needed->contains(normalized) && !is_furniture(normalized) && normalized != normalized_name(listed.name)) gone.push_back(package.name);
-  }
   if (operation.good() && !now.needed) operation.result().notes.emplace_back("nothing was uninstalled: what is needed could not be told without pip");
-  if (operation.good() && !gone.empty()) operation.install(uninstall_command(runner.installer, operation.project().venv, gone));
+  const auto gone = extraneous(listed, now);
+  if (!gone.empty()) operation.install(uninstall_command(runner.installer, venv, gone));
   if (operation.good()) operation.result().packages = compare(before, operation.list());
   return operation.take();
 }
@@ -329,8 +338,9 @@ Outcomes sync_project(const Runner& runner, const Place& cwd) {
 Outcomes list_packages(const Runner& runner, const Place& cwd, EnvironmentList& list) {
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
-  const Listed listed = operation.keep(read_roots(operation.project().folder, DirectReference::kAllow));
-  list = operation.list(listed.roots);
+  // Where pyproject.toml is missing or broken, what is installed can be listed all the same.
+  const auto listed = read_roots(operation.project().folder, DirectReference::kAllow);
+  list = operation.list(listed ? listed->roots : std::vector<std::string>());
   return operation.take();
 }
 

@@ -127,6 +127,9 @@ TEST_CASE("a project's whole story: init, add, replace, list, sync, remove") {
   REQUIRE(list.needed);
   CHECK(*list.needed == std::set<std::string>{"alpha", "beta"});
 
+  // What a package may have left in the environment sends nobody elsewhere.
+  bench.scratch.write(".venv/pip.conf", "[global]\nindex-url = file:///nowhere\n");
+
   // Someone edited the file by hand: sync follows.
   bench.scratch.write("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"beta\"]\n");
   Outcomes synced = sync_project(runner, bench.here);
@@ -252,7 +255,7 @@ if words[0] == "venv":
 python = values["--python"]
 index = ["--index-url", values["--default-index"]] if "--default-index" in values else []
 more = {"install": ["--no-cache-dir", *index], "uninstall": ["--yes"]}[words[1]]
-sys.exit(subprocess.call([python, "-I", "-m", "pip", words[1], "--isolated", "--disable-pip-version-check", *more, *words[2:]]))
+sys.exit(subprocess.call([python, "-I", "-m", "pip", words[1], "--disable-pip-version-check", *more, *words[2:]]))
 )");
   std::filesystem::permissions(bench.path("bin/uv"), std::filesystem::perms(0755));
   Runner runner = bench.runner();

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+// The tools that are served.
 #include "tools/serve/toolbox.h"
 
+#include "tools/mcp/tools/tools.h"
+
 namespace wardenv::serve {
-namespace {
 
-class NoTools : public mcp::Features {
- public:
-  [[nodiscard]] mcp::ServerInfo info() const override { return {.name = "wardenv", .title = "Wardenv", .version = WARDENV_VERSION}; }
-  std::vector<mcp::Tool> list_tools(const mcp::Caller&) override { return {}; }
-  mcp::Lane lane_of(std::string_view, const mcp::Caller&) override { return mcp::Lane::kUnknown; }
-  mcp::ToolResult call_tool(std::string_view, const nlohmann::json&, mcp::CallContext&) override { return mcp::failed("there are no tools"); }
-};
-
-}  // namespace
-
-Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine&, std::shared_ptr<engine::Gate>, const Options&) { return std::make_unique<NoTools>(); }
+Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options) {
+  mcp::ToolsOptions tools{.workspaces = options.workspaces, .sets = options.tools, .version = WARDENV_VERSION, .installer = engine::find_installer()};
+  if (tools.workspaces.empty()) tools.workspaces.emplace_back(".");
+  return mcp::open_tools(tools, engine, *gate);
+}
 
 }  // namespace wardenv::serve

@@ -11,7 +11,7 @@
 
 namespace wardenv::serve {
 
-// REQUIRES: the engine outlives what is made. Error kBadInput: a workspace or a set of tools that can't be served.
+// REQUIRES: the engine and the gate outlive what is made. Error kBadInput: a workspace or a set of tools that can't be served.
 Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options);
 
 }  // namespace wardenv::serve

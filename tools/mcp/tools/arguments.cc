@@ -31,6 +31,7 @@ std::string kind_of(const json& value) {
 
 std::optional<std::uint64_t> whole_number(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (value.is_number_integer() && value.get<std::int64_t>() >= 0) return static_cast<std::uint64_t>(value.get<std::int64_t>());
   // 3.0 is an integer to JSON Schema; beyond 2^53 a double no longer says which.
   if (!value.is_number_float()) return {};
   const double number = value.get<double>();

@@ -15,6 +15,8 @@ constexpr int kUnknownTool = -32602;   // JSON-RPC "invalid params", as the spec
 
 std::string owner_of(const Caller& caller) { return caller.grant + '\0' + caller.session; }
 
+bool is_session(std::string_view owner, std::string_view session) { return owner.substr(owner.find('\0') + 1) == session; }
+
 void Admitted::finish(engine::Gate& gate, engine::RunReport& report) const {
   for (const engine::Admission& admission : admissions) gate.finish(admission, report);
 }

@@ -30,6 +30,7 @@ struct Service {
 
 // What a background run of a caller is filed under.
 std::string owner_of(const Caller& caller);
+bool is_session(std::string_view owner, std::string_view session);
 
 // A call that was admitted. Whoever holds it tells the gate of its end, once.
 struct Admitted {

@@ -29,9 +29,9 @@ Status check_sets(const std::vector<std::string>& sets) {
   return {};
 }
 
-class TheTools final : public Tools {
+class Tools final : public Features {
  public:
-  TheTools(const ToolsOptions& options, engine::Workspaces workspaces, engine::Engine& engine, engine::Gate& gate)
+  Tools(const ToolsOptions& options, engine::Workspaces workspaces, engine::Engine& engine, engine::Gate& gate)
       : version_(options.version), service_{engine, gate, std::move(workspaces), options.installer, jobs_}, jobs_(options.jobs) {
     for (const ToolEntry& entry : tool_table()) {
       if (options.sets.empty() || std::find(options.sets.begin(), options.sets.end(), entry.set) != options.sets.end()) entries_.push_back(&entry);
@@ -70,7 +70,9 @@ class TheTools final : public Tools {
     return error_result({ErrorCode::kInternal, error.what(), "", 0});
   }
 
-  void session_ended(const Caller& caller) override { jobs_.drop_owner(owner_of(caller)); }
+  void session_ended(const std::string& session) override {
+    jobs_.drop_owners([&](const std::string& owner) { return is_session(owner, session); });
+  }
 
  private:
   [[nodiscard]] const ToolEntry* find(std::string_view name) const {
@@ -92,12 +94,12 @@ class TheTools final : public Tools {
 
 std::vector<std::string_view> tool_sets() { return {kSets.begin(), kSets.end()}; }
 
-Result<std::unique_ptr<Tools>> Tools::open(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate) {
+Result<std::unique_ptr<Features>> open_tools(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate) {
   WARDENV_TRY(check_sets(options.sets));
   if (!options.installer.index_url.empty()) WARDENV_TRY(engine::check_index_url(options.installer.index_url));
   auto workspaces = engine::Workspaces::open(options.workspaces, engine::state_folder());
   if (!workspaces) return tl::unexpected(workspaces.error());
-  return std::make_unique<TheTools>(options, std::move(*workspaces), engine, gate);
+  return std::make_unique<Tools>(options, std::move(*workspaces), engine, gate);
 }
 
 }  // namespace wardenv::mcp

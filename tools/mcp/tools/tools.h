@@ -29,12 +29,6 @@ struct ToolsOptions {
 
 // The tools. `engine` and `gate` must outlive them. The destructor ends what runs in the background. Errors: a folder that can't be a
 // workspace, a set that does not exist (names the ones that do), an index that is no address.
-class Tools : public Features {
- public:
-  static Result<std::unique_ptr<Tools>> open(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate);
-
-  // What a legacy session started in the background ends with it.
-  virtual void session_ended(const Caller& caller) = 0;
-};
+Result<std::unique_ptr<Features>> open_tools(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate);
 
 }  // namespace wardenv::mcp

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The product's own tools, through `wardenv serve --stdio`: a project's whole story with packages from a local index, refusals, and how it ends."""
+import base64
+import hashlib
+import http.server
+import io
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+import zipfile
+
+import wardenv_testing as wt
+from mcp_testing import Stdio, call, request
+
+# Not 127.0.0.1, which clients inside a sandbox reach without a proxy: that is their own.
+INDEX_HOST = "127.0.0.2"
+ALL_TOOLS = {"init", "sync", "add_package", "add_packages", "remove_package", "run_in_venv", "run_python", "list_packages", "describe_environment", "read_file",
+             "write_file", "list_files", "start_run", "run_status", "cancel_run", "list_runs"}
+
+
+def wheel(name, version, requires=()):
+    info = f"{name}-{version}.dist-info"
+    files = {f"{name}.py": f"version = '{version}'\n",
+             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {item}\n" for item in requires),
+             f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    record = "".join(f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},{len(text)}\n"
+                     for path, text in files.items())
+    files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return data.getvalue()
+
+
+class Index:
+    """A package index (PEP 503) on this machine's loopback. `asked` is what it was asked for."""
+
+    def __init__(self):
+        self.files = {"alpha": {"alpha-1.0-py3-none-any.whl": wheel("alpha", "1.0", ["beta"]), "alpha-2.0-py3-none-any.whl": wheel("alpha", "2.0", ["beta"])},
+                      "beta": {"beta-1.0-py3-none-any.whl": wheel("beta", "1.0")}}
+        self.asked = []
+        index = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                index.asked.append(self.path)
+                parts = [part for part in self.path.split("/") if part]
+                body = index.find(parts)
+                self.send_response(200 if body is not None else 404)
+                self.send_header("Content-Type", "text/html" if len(parts) < 3 else "application/octet-stream")
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer((INDEX_HOST, 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def find(self, parts):
+        if len(parts) == 2 and parts[0] == "simple" and parts[1] in self.files:
+            return "".join(f'<a href="{file}">{file}</a>\n' for file in self.files[parts[1]]).encode()
+        return self.files.get(parts[1], {}).get(parts[2]) if len(parts) == 3 else None
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def policy_for(index):
+    """Everything is allowed; packages come from `index`."""
+    profile = {"network": "egress", "allow_host": [f"{INDEX_HOST}:{index.port}"], "timeout": "2m", "memory": "1G", "processes": 128, "tmp_size": "256M",
+               "environment": {"PIP_INDEX_URL": f"http://{INDEX_HOST}:{index.port}/simple", "PIP_TRUSTED_HOST": INDEX_HOST}}
+    installers = {name: {"profile": "index"} for name in ("init", "sync", "add_package", "add_packages", "remove_package")}
+    return {"version": "1", "default": "allow", "tools": installers, "profiles": {"index": profile}}
+
+
+class Served(unittest.TestCase):
+    """A server of the product over stdio, with a workspace and a state folder of its own."""
+
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="wardenv-scratch-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        self.workspace = os.path.join(self.root, "ws")
+        os.mkdir(self.workspace)
+        self.ids = iter(range(1, 10_000))
+
+    def serve(self, policy=None, *options):
+        argv = [wt.WARDENV, "serve", "--stdio", "--workspace", self.workspace, *options]
+        if policy is not None:
+            path = os.path.join(self.root, "policy.json")
+            with open(path, "w") as file:
+                json.dump(policy, file)
+            argv += ["--policy", path]
+        self.server = Stdio(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root)
+        self.addCleanup(self.server.close)
+        return self.server
+
+    def tool(self, name, timeout=120, **arguments):
+        """The structured answer of a tool, with `is_error`. Its text says the same."""
+        id = next(self.ids)
+        self.server.send(call(name, arguments, id))
+        answer = self.server.answer(id, timeout)
+        self.assertIn("result", answer, answer)
+        result = answer["result"]
+        content = result["structuredContent"]
+        self.assertEqual(json.loads(result["content"][0]["text"]), content)
+        return content | {"is_error": result.get("isError", False)}
+
+    def here(self, name, **arguments):
+        return self.tool(name, current_working_dir=self.workspace, **arguments)
+
+    def make_venv(self):
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", os.path.join(self.workspace, ".venv")], check=True)
+
+
+class WholeStory(Served):
+    def test_init_add_run_remove_sync(self):
+        index = Index()
+        self.addCleanup(index.close)
+        self.serve(policy_for(index))
+        made = self.here("init")
+        self.assertTrue(made.get("ok"), made)
+        added = self.here("add_package", package_name="alpha<2", dev=False)
+        self.assertTrue(added.get("ok"), added)
+        self.assertIn({"name": "alpha", "to": "1.0"}, added["packages"])
+        self.assertIn({"name": "beta", "to": "1.0"}, added["packages"])
+        ran = self.here("run_in_venv", command="python", args=["-c", "import alpha; print(alpha.version)"])
+        self.assertEqual((ran["outcome"], ran["exit_code"], ran["stdout"]), ("exited", 0, "1.0\n"), ran)
+        listed = {item["name"]: item for item in self.here("list_packages")["packages"]}
+        self.assertTrue(listed["alpha"]["direct"])
+        self.assertFalse(listed["beta"]["direct"])
+        text = self.here("read_file", path="pyproject.toml")["text"]
+        self.assertIn('"alpha<2"', text)
+        removed = self.here("remove_package", package_name="alpha")
+        self.assertTrue(removed.get("ok"), removed)
+        self.assertEqual({item["name"] for item in removed["packages"]}, {"alpha", "beta"})
+        self.here("write_file", path="pyproject.toml", content=text.replace("alpha<2", "alpha"))
+        synced = self.here("sync")
+        self.assertTrue(synced.get("ok"), synced)
+        self.assertIn({"name": "alpha", "to": "2.0"}, synced["packages"])
+        self.assertTrue(any(path.endswith("alpha-2.0-py3-none-any.whl") for path in index.asked))
+
+    def test_nothing_but_the_index_can_be_reached(self):
+        index, other = Index(), Index()
+        self.addCleanup(index.close)
+        self.addCleanup(other.close)
+        policy = policy_for(index)
+        # An operator who names another index than the one that may be reached: the network decides.
+        policy["profiles"]["index"]["environment"]["PIP_INDEX_URL"] = f"http://{INDEX_HOST}:{other.port}/simple"
+        self.serve(policy)
+        self.assertTrue(self.here("init").get("ok"))
+        added = self.here("add_package", package_name="beta")
+        self.assertTrue(added["is_error"], added)
+        self.assertEqual(other.asked, [])
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "pyproject.toml")))
+
+
+class Refusals(Served):
+    def test_the_built_in_policy(self):
+        server = self.serve()
+        server.open()
+        names = {tool["name"] for tool in server.ask(request("tools/list", id="list"))["result"]["tools"]}
+        self.assertEqual(names, ALL_TOOLS - {"remove_package"})
+        self.make_venv()
+        for _ in range(10):
+            self.assertEqual(self.here("run_in_venv", command="true")["exit_code"], 0)
+        refused = self.here("run_in_venv", command="true")
+        self.assertTrue(refused["is_error"])
+        self.assertEqual(refused["decision"]["rule"], "/tools/run_in_venv/limits/0")
+        self.assertGreater(refused["retry_after_ms"], 0)
+        background = self.here("start_run", command="true")
+        self.assertTrue(background["is_error"], "the limit must not be got round in the background")
+        hidden = server.ask(call("remove_package", {"current_working_dir": self.workspace, "package_name": "x"}, "hidden"))
+        self.assertEqual(hidden["error"]["code"], -32602)
+
+    def test_options_in_place_of_packages(self):
+        self.serve()
+        self.make_venv()
+        for text in ("--index-url=http://evil.test/simple", "-e .", "-r/etc/passwd", "./x", "git+ssh://evil.test/x", "x @ file:///etc/passwd", "x.whl", "a\n--pre"):
+            with self.subTest(text):
+                answer = self.here("add_package", package_name=text)
+                self.assertTrue(answer["is_error"])
+                self.assertIn("package_name", answer["error"]["message"])
+
+    def test_only_sets_that_were_asked_for(self):
+        server = self.serve(None, "--tools", "files")
+        server.open()
+        names = {tool["name"] for tool in server.ask(request("tools/list", id="list"))["result"]["tools"]}
+        self.assertEqual(names, {"read_file", "write_file", "list_files"})
+
+
+class Endings(Served):
+    def test_end_of_input_ends_what_runs(self):
+        server = self.serve()
+        self.make_venv()
+        token = wt.nonce()
+        started = self.here("start_run", command="sh", args=["-c", "sleep 500; true", token])
+        self.assertFalse(started["is_error"], started)
+        self.assertTrue(wt.eventually(lambda: wt.processes_with(token)))
+        server.process.stdin.close()
+        self.assertTrue(wt.eventually(lambda: not wt.processes_with(token)))
+        self.assertEqual(server.process.wait(20), 0)
+
+    def test_a_cancelled_call_leaves_nothing(self):
+        server = self.serve()
+        server.open()
+        self.make_venv()
+        token = wt.nonce()
+        server.send(request("tools/call", {"name": "run_in_venv", "arguments": {"current_working_dir": self.workspace, "command": "sh",
+                                                                               "args": ["-c", "sleep 500; true", token]}}, "long"))
+        self.assertTrue(wt.eventually(lambda: wt.processes_with(token)))
+        server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "long"}})
+        self.assertTrue(wt.eventually(lambda: not wt.processes_with(token)))
+        self.assertEqual(server.ask(request("ping", id="after"))["result"], {})
+
+
+if __name__ == "__main__":
+    unittest.main()
