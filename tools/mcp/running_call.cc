@@ -135,19 +135,18 @@ void RunningCall::need_input() {
   if (end("input_required")) exchange_->sink->finish(result_message(exchange_->message.id, core_.modern(wanted_, "input_required")), 200);
 }
 
+// Ended before the handler hears of it: what it says then is dropped, and nothing answers what was cancelled.
 void RunningCall::cancel() {
   if (cancelled_.exchange(true)) return;
+  const auto task = this->task();
+  const bool was_under_way = task ? task->cancel() : end("cancelled");
   {
     std::lock_guard lock(mutex_);
     if (cancel_fd_.valid()) eventfd_write(cancel_fd_.get(), 1);
   }
   if (exchange_->channel) exchange_->channel->wake();
-  if (const auto task = this->task()) {
-    if (task->cancel()) tell_task(core_, *task);
-    return;
-  }
-  // No answer to what was cancelled; the handler ends by itself, and what it says then is dropped.
-  if (end("cancelled")) exchange_->sink->abandon();
+  if (!was_under_way) return;
+  task ? tell_task(core_, *task) : exchange_->sink->abandon();
 }
 
 int RunningCall::cancel_fd() {
