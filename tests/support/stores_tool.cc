@@ -2,6 +2,7 @@
 // wardenv-stores: lets scripts ask the stores of quotas and approvals what the gate would ask.
 //   wardenv-stores ask FILE CALL.json TIMEOUT_MS    prints "ID STATE"
 //   wardenv-stores consume FILE CALL.json           prints "taken ID" or "none"
+//   wardenv-stores webhook URL SECRET_ENV BODY      prints "sent" or what went wrong
 //   wardenv-stores reserve STORE KEY WINDOW_MS MAX sliding|fixed    STORE: a file or a Redis URL; prints "granted" or "refused"
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "engine/webhook/webhook.h"
 #include "policy/approvals/store.h"
 #include "policy/quota/store.h"
 
@@ -55,11 +57,27 @@ int reserve(char** argv) {
   return 0;
 }
 
+int webhook(char** argv) {
+  const auto target = engine::webhook_target(argv[2], argv[3]);
+  if (!target) return complain(target.error());
+  bool sent = true;
+  {
+    engine::WebhookSender sender(*target, [&](const Error& error) {
+      sent = false;
+      std::puts(error.message.c_str());
+    });
+    sender.send(argv[4]);
+  }
+  if (sent) std::puts("sent");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string action = argc > 1 ? argv[1] : "";
   if (action == "reserve" && argc == 7) return reserve(argv);
+  if (action == "webhook" && argc == 5) return webhook(argv);
   if ((action != "ask" || argc != 5) && (action != "consume" || argc != 4)) return 125;
   auto store = open_sqlite_approvals(argv[2]);
   if (!store) return complain(store.error());
