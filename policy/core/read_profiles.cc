@@ -152,7 +152,7 @@ constexpr std::array<ProfileField, 20> kProfileFields = {{
     {"access", [](Reading& reading, const Cursor& at, Profile& to) { to.access = read_choice<ProfileAccess>(reading.notes, at, kAccess); }},
     {"network", read_network},
     {"allow_host", [](Reading& reading, const Cursor& at, Profile& to) {
-       read_texts(reading, at, to.allow_hosts, is_host, "must be a host name, with a port or without: \"pypi.org\", \"*.example.org:443\"");
+       read_texts(reading, at, to.allow_hosts, is_host, "must be a host name, with a port or without: \"packages.example\", \"*.example.org:443\"");
      }},
     {"timeout", [](Reading& reading, const Cursor& at, Profile& to) { to.timeout = read_duration(reading.notes, at); }},
     {"memory", [](Reading& reading, const Cursor& at, Profile& to) { to.memory_bytes = read_size(reading.notes, at); }},

@@ -161,7 +161,7 @@ TEST_CASE("policy: globs of equal rank that can't meet are fine") {
 
 TEST_CASE("policy: profiles, grants, approvals and hooks become plain data") {
   const auto document = load(R"({"version":"1","default":"deny","tools":{"t":{"profile":"p"}},
-    "profiles":{"p":{"access":"read-only","network":"egress","allow_host":["pypi.org:443"],"timeout":"90s","memory":"2G","processes":32,"cpu":1.5,"output_limit":"4K",
+    "profiles":{"p":{"access":"read-only","network":"egress","allow_host":["packages.example:443"],"timeout":"90s","memory":"2G","processes":32,"cpu":1.5,"output_limit":"4K",
       "on_output_limit":"kill","tmp_size":1024,"stdin":"null","require_cgroup":true,"allow_degraded":["cpu"],"venv_access":"writable","venv":"env",
       "mounts":[{"source":"/srv/data"},{"source":"{workspace}/cache","target":"/cache","access":"direct"}],"env":["A=1=2"],"environment":{"PYTHONPATH":"/x"},
       "seccomp":{"allow":["io_uring_setup"]}}},
@@ -172,7 +172,7 @@ TEST_CASE("policy: profiles, grants, approvals and hooks become plain data") {
   const Profile& p = document->profiles.at("p");
   CHECK(p.access == ProfileAccess::kReadOnly);
   CHECK(p.network == ProfileNetwork::kEgress);
-  CHECK(p.allow_hosts == std::vector<std::string>{"pypi.org:443"});
+  CHECK(p.allow_hosts == std::vector<std::string>{"packages.example:443"});
   CHECK(p.timeout == 90s);
   CHECK(p.memory_bytes == 2ULL << 30);
   CHECK(p.processes == 32U);
