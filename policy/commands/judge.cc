@@ -66,6 +66,7 @@ class Level {
     if (!grammar_.end_of_flags || grammar_.has_subcommands) {
       return deny(grammar_.pointer, "`--` is not declared for " + command());
     }
+    if (grammar_.after_separator && missing_positional()) return;
     separated_ = true;
     if (grammar_.after_separator) positionals_ = 0;
   }
@@ -210,15 +211,22 @@ class Level {
     return false;
   }
 
+  bool missing_positional() {
+    std::size_t given = positionals_;
+    for (const PositionalRule& rule : positional_rules()) {
+      if (given < rule.times.min) {
+        deny(rule.pointer, command() + " needs more arguments");
+        return true;
+      }
+      given -= std::min<std::size_t>(given, rule.times.max);
+    }
+    return false;
+  }
+
   Verdict judge_end() {
     if (missing_flag()) return std::move(verdict_);
     if (grammar_.has_subcommands) return denied(grammar_.places.subcommands, command() + " needs one of the declared subcommands");
-    std::size_t given = positionals_;
-    for (const PositionalRule& rule : positional_rules()) {
-      if (given < rule.times.min) return denied(rule.pointer, command() + " needs more arguments");
-      given -= std::min<std::size_t>(given, rule.times.max);
-    }
-    return allowed();
+    return missing_positional() ? std::move(verdict_) : allowed();
   }
 
   const Grammar& grammar_;
