@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""wardenv policy: check, explain, test, schema and scan, and the schema beside the loader on a table of documents."""
+"""wardenv policy: check, explain, test, presets, schema and scan, and the schema beside the loader on a table of documents."""
 import json
 import os
 import pathlib
@@ -60,17 +60,31 @@ class CheckTest(PolicyTest):
         self.assertEqual((status, len(out.splitlines())), (1, 1))
 
     def test_bad_use_is_refused_in_one_line(self):
-        for arguments in (["check"], ["check", "--bogus"], ["explain"], ["explain", self.seed()], ["explain", self.seed(), "--tool"], ["test", self.seed()], ["bogus"], ["schema", "x"], ["explain", self.seed(), "--tool", "t", "--args", "{"]):
+        for arguments in (["check"], ["check", "--bogus"], ["explain"], ["explain", self.seed()], ["explain", self.seed(), "--tool"], ["test", self.seed()], ["bogus"], ["schema", "x"], ["presets", "none"], ["presets", "a", "b"], ["explain", self.seed(), "--tool", "t", "--args", "{"]):
             with self.subTest(arguments=arguments):
                 status, out, error = policy(*arguments)
                 self.assertEqual((status, out, len(error.splitlines())), (125, "", 1), error)
         self.assertEqual(policy("check", os.path.join(self.folder, "nowhere"))[0], 1)
 
     def test_help_has_examples(self):
-        for command in ([], ["check"], ["explain"], ["test"], ["schema"], ["scan"]):
+        for command in ([], ["check"], ["explain"], ["test"], ["presets"], ["schema"], ["scan"]):
             status, out, _ = policy(*command, "--help")
             self.assertEqual(status, 0)
             self.assertIn("Examples:\n  wardenv policy", out)
+
+
+class PresetsTest(PolicyTest):
+    def test_each_preset_is_listed_and_printed_as_a_grammar(self):
+        names = [preset["name"] for preset in json.loads(policy("presets", "--json")[1])["presets"]]
+        self.assertEqual(names, sorted(names))
+        self.assertLess({"git-readonly", "pip-install", "pytest", "python", "ruff", "uv"}, set(names))
+        text = policy("presets")[1]
+        for name in names:
+            self.assertIn(f"\n{name} ", "\n" + text)
+            status, out, _ = policy("presets", name)
+            self.assertEqual(status, 0)
+            document = {"version": "1", "default": "deny", "tools": {"run_in_venv": {"commands": {"x": json.loads(out)}}}}
+            self.assertEqual(policy("check", self.write(f"{name}.json", json.dumps(document)))[0], 0, name)
 
 
 class ExplainTest(PolicyTest):

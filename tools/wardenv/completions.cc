@@ -30,7 +30,7 @@ std::string bash() {
          "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"" + std::string(kCommands) + "\" -- \"$word\")); return; fi\n"
          "  case $before in\n" + cases + "  esac\n"
          "  case ${COMP_WORDS[1]} in\n    run|plan) COMPREPLY=($(compgen -W \"" + names + "--\" -- \"$word\")) ;;\n"
-         "    policy) if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"check explain test schema scan --help\" -- \"$word\"));\n"
+         "    policy) if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"check explain test presets schema scan --help\" -- \"$word\"));\n"
          "      elif [[ $word == -* ]]; then COMPREPLY=($(compgen -W \"--json --tool --args --grant --session --workspace --cwd --help\" -- \"$word\"));\n"
          "      else COMPREPLY=($(compgen -f -- \"$word\")); fi ;;\n"
          "    approvals) COMPREPLY=($(compgen -W \"list show approve deny --all --json --as --yes --reason --config --help\" -- \"$word\")) ;;\n"
@@ -53,7 +53,7 @@ std::string zsh() {
   }
   return "#compdef wardenv\n_wardenv() {\n  if (( CURRENT == 2 )); then compadd " + std::string(kCommands) +
          "; return; fi\n  case $words[2] in\n  run|plan)\n    _arguments \\\n" + options +
-         "    '*::command:_normal' ;;\n  policy) if (( CURRENT == 3 )); then compadd check explain test schema scan; else compadd -- --json --tool --args --grant --session "
+         "    '*::command:_normal' ;;\n  policy) if (( CURRENT == 3 )); then compadd check explain test presets schema scan; else compadd -- --json --tool --args --grant --session "
          "--workspace --cwd --help; _files; fi ;;\n  approvals) compadd -- list show approve deny --all --json --as --yes --reason --config --help ;;\n  doctor|version) compadd -- --json --help ;;\n  audit) compadd -- show follow verify head --json --since --tool --run --last --head --folder --help ;;\n  completions) compadd bash zsh fish ;;\n  esac\n}\n_wardenv \"$@\"\n";
 }
 
@@ -68,7 +68,7 @@ std::string fish() {
     if (option.takes == Takes::kFolder || option.takes == Takes::kFile) text += " -r";
     text += "\n";
   }
-  return text + "complete -c wardenv -n '__fish_seen_subcommand_from policy' -a 'check explain test schema scan'\n"
+  return text + "complete -c wardenv -n '__fish_seen_subcommand_from policy' -a 'check explain test presets schema scan'\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from policy' -l json -l tool -l args -l grant -l session -l workspace -l cwd\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -f -a 'list show approve deny'\n"
                 "complete -c wardenv -n '__fish_seen_subcommand_from approvals' -l all -l json -l yes\n"

@@ -20,6 +20,7 @@ constexpr std::array kBelow = {
     Below{"check", policy_check, "read policies and say everything that is wrong with them"},
     Below{"explain", policy_explain, "what a policy says about one call, and why"},
     Below{"test", policy_test, "compare a policy's decisions with a table of expected ones"},
+    Below{"presets", policy_presets, "the argument allowlists that ship with wardenv"},
     Below{"schema", policy_schema, "the JSON Schema of the document"},
     Below{"scan", policy_scan, "a starting policy for the tools of an MCP server"},
 };

@@ -20,6 +20,7 @@ int policy_explain(const Arguments& arguments);
 int policy_test(const Arguments& arguments);
 int policy_schema(const Arguments& arguments);
 int policy_scan(const Arguments& arguments);
+int policy_presets(const Arguments& arguments);
 
 // One option of such a command. `value` empty: it takes none.
 struct PolicyOption {
