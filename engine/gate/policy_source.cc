@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/gate/profile.h"
 #include "engine/gate/text_file.h"
 #include "engine/paths.h"
 
@@ -32,6 +33,11 @@ tl::unexpected<Error> findings_error(const policy::Findings& findings, const std
 Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::string& name) {
   policy::Loaded loaded = policy::load_document(text);
   if (loaded.document == nullptr) return findings_error(loaded.findings, name);
+  for (const auto& [profile_name, profile] : loaded.document->profiles) {
+    if (const Status good = check_profile(profile); !good) {
+      return fail(ErrorCode::kBadInput, name + ": error: /profiles/" + profile_name + ": " + good.error().message, good.error().hint);
+    }
+  }
   return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256)});
 }
 

@@ -157,8 +157,13 @@ Status apply_profile(const Profile& granted, const std::string& workspace, std::
   return add_mounts(granted, workspace, request);
 }
 
+Status check_profile(const Profile& profile) {
+  RunRequest request;
+  return apply_profile(profile, "/workspace", {}, request);
+}
+
 Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<std::string>& asked) {
-  if (!chosen.mounts.empty() || !chosen.environment.empty() || !chosen.seccomp_allow.empty() || chosen.venv || !chosen.allow_hosts.empty()) {
+  if (!chosen.mounts.empty() || !chosen.environment.empty() || !chosen.seccomp_allow.empty() || chosen.venv || !chosen.allow_hosts.empty() || !chosen.allow_presets.empty()) {
     return fail(ErrorCode::kBadInput, "that profile has mounts, variables, hosts, a venv or system calls of its own and can't be asked for", "have it granted: name it in the tool's rule or the grant");
   }
   // What the caller gave as an option stands.

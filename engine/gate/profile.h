@@ -17,6 +17,10 @@ namespace wardenv::engine {
 // "{workspace}" in paths of mounts. Error kBadInput names the option that asks for more.
 Status apply_profile(const policy::Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request);
 
+// Whether the engine can grant it at all: rules of egress, system calls, mounts. What is wrong is an error of the policy, told when it is
+// loaded and not when a call needs it.
+Status check_profile(const policy::Profile& profile);
+
 // What a profile that the caller chose by name asks for: its values put into `request`, and the names of them added to `asked`.
 // Error kBadInput where it has what no option can say (mounts, variables, system calls): such a profile can only be granted.
 Status ask_for_profile(const policy::Profile& chosen, RunRequest& request, std::vector<std::string>& asked);

@@ -19,7 +19,8 @@ tl::unexpected<Error> too_much(const char* option) {
 }
 
 ProfileNetwork network_of(const policy::Profile& granted) {
-  return granted.network.value_or(granted.allow_hosts.empty() ? ProfileNetwork::kNone : ProfileNetwork::kEgress);
+  const bool hosts = !granted.allow_hosts.empty() || !granted.allow_presets.empty();
+  return granted.network.value_or(hosts ? ProfileNetwork::kEgress : ProfileNetwork::kNone);
 }
 
 // Whether `granted` allows all that `asked` does: the same rule, or one name and its ports out of a rule without further conditions.
@@ -34,15 +35,6 @@ bool covers(const EgressRule& granted, const EgressRule& asked) {
                              [&](std::uint16_t port) { return std::find(granted.ports.begin(), granted.ports.end(), port) != granted.ports.end(); });
 }
 
-Result<EgressSettings> granted_egress(const policy::Profile& granted) {
-  EgressSettings settings;
-  for (const std::string& text : granted.allow_hosts) {
-    auto rule = parse_egress_rule(text);
-    if (!rule) return tl::unexpected(rule.error());
-    settings.rules.push_back(std::move(*rule));
-  }
-  return settings;
-}
 
 // A rule that was asked for takes over the headers of the one that covers it: they are the policy's.
 Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& granted) {
@@ -76,6 +68,25 @@ Status apply_egress(const policy::Profile& granted, std::span<const std::string>
 }
 
 }  // namespace
+
+Result<EgressSettings> granted_egress(const policy::Profile& granted) {
+  EgressSettings settings;
+  settings.ca_file = granted.ca_file;
+  for (const std::string& text : granted.allow_hosts) {
+    auto rule = parse_egress_rule(text);
+    if (!rule) return tl::unexpected(rule.error());
+    for (const policy::ProfileHeader& header : granted.headers) {
+      if (header.host == text) rule->inject.push_back({.name = header.name, .prefix = header.prefix, .file = header.file, .variable = header.variable});
+    }
+    settings.rules.push_back(std::move(*rule));
+  }
+  for (const std::string& name : granted.allow_presets) {
+    auto preset = parse_egress_preset(name);
+    if (!preset) return tl::unexpected(preset.error());
+    settings.presets.push_back(*preset);
+  }
+  return settings;
+}
 
 Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
   using sandbox::Network;

@@ -11,6 +11,9 @@
 
 namespace wardenv::engine {
 
+// What a profile lets be reached. Error kBadInput: a rule, preset or header that is none.
+Result<EgressSettings> granted_egress(const policy::Profile& granted);
+
 // As apply_profile, for network, hosts, presets and certificates. Hosts that were asked for have to be covered by what is granted.
 Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request);
 

@@ -47,6 +47,16 @@ struct ProfileMount {
   bool operator==(const ProfileMount&) const = default;
 };
 
+// A credential that stays outside. Exactly one of `file` and `variable` is set.
+struct ProfileHeader {
+  std::string host{};       // one of allow_hosts, letter by letter
+  std::string name{};       // "Authorization"
+  std::string prefix{};     // put before the secret: "Bearer "
+  std::string file{};       // absolute; the secret is its first line
+  std::string variable{};   // of the engine's environment
+  bool operator==(const ProfileHeader&) const = default;
+};
+
 // What an allowed call runs under: the options of `wardenv run` (interfaces.md), by the same names with underscores, in base units.
 // What is absent is the sandbox's default; the options of a call can only tighten what is here.
 struct Profile {
@@ -54,7 +64,10 @@ struct Profile {
   std::optional<ProfileVenvAccess> venv_access;
   std::optional<ProfileAccess> access;
   std::optional<ProfileNetwork> network;
-  std::vector<std::string> allow_hosts{};             // "NAME" or "NAME:PORT"
+  std::vector<std::string> allow_hosts{};             // rules as --allow-host takes them; the engine reads them
+  std::vector<std::string> allow_presets{};           // pip-index, npm-registry, apt-sources, git-remote
+  std::string ca_file{};                              // absolute; certificates that are trusted inside instead of the system's
+  std::vector<ProfileHeader> headers{};               // that the proxy adds to plain HTTP requests; the command never sees them
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint32_t> processes;

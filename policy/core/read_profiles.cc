@@ -92,14 +92,40 @@ void read_env(Reading& reading, const Cursor& at, Profile& to) {
   }
 }
 
-// "NAME" or "NAME:PORT", as --allow-host takes it.
+// Whether it is a rule is the engine's to say, which reads --allow-host too; here it is a line of printable ASCII.
 bool is_host(std::string_view text) {
-  const auto colon = text.rfind(':');
-  const std::string_view host = text.substr(0, colon);
-  const std::string_view port = colon == std::string_view::npos ? "1" : text.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string_view::npos;
-  return digits && port != "0" && std::stoi(std::string(port)) <= 65535 && !host.empty() && host.size() <= 253 &&
-         host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-*") == std::string_view::npos;
+  return !text.empty() && text.size() <= 1024 && std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+bool is_preset(std::string_view text) { return text == "pip-index" || text == "npm-registry" || text == "apt-sources" || text == "git-remote"; }
+
+bool is_header_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == std::string_view::npos;
+}
+
+using HeaderField = Field<Reading, ProfileHeader>;
+constexpr std::array<HeaderField, 5> kHeaderFields = {{
+    {"host", [](Reading& reading, const Cursor& at, ProfileHeader& to) { to.host = read_path_text(reading, at, is_host, "must be one of allow_host").value_or(""); }},
+    {"name", [](Reading& reading, const Cursor& at, ProfileHeader& to) {
+       to.name = read_path_text(reading, at, is_header_name, "must be the name of a header such as \"Authorization\"").value_or("");
+     }},
+    {"prefix", [](Reading& reading, const Cursor& at, ProfileHeader& to) { to.prefix = read_path_text(reading, at, is_host, "must be a text such as \"Bearer \"").value_or(""); }},
+    {"file", [](Reading& reading, const Cursor& at, ProfileHeader& to) { to.file = read_path_text(reading, at, is_clean_path, "must be an absolute path").value_or(""); }},
+    {"variable", [](Reading& reading, const Cursor& at, ProfileHeader& to) {
+       to.variable = read_path_text(reading, at, is_variable_name, "must be the name of a variable").value_or("");
+     }},
+}};
+
+void read_headers(Reading& reading, const Cursor& at, Profile& to) {
+  if (!expect(reading.notes, at, Kind::kArray, "a list of headers {host, name, prefix, file | variable}")) return;
+  for (std::size_t i = 0; i < at.node.size; ++i) {
+    const Cursor item = at.to(i);
+    ProfileHeader header;
+    if (!read_fields(reading, item, kHeaderFields, header, "a header {host, name, prefix, file | variable}")) continue;
+    if (item.node.find("host") == nullptr || item.node.find("name") == nullptr) reading.notes.error(item, "`host` and `name` are needed");
+    if ((item.node.find("file") == nullptr) == (item.node.find("variable") == nullptr)) reading.notes.error(item, "either `file` or `variable` says where the secret is");
+    to.headers.push_back(std::move(header));
+  }
 }
 
 bool is_syscall_name(std::string_view text) {
@@ -145,7 +171,7 @@ void read_network(Reading& reading, const Cursor& at, Profile& to) {
 void read_stdin(Reading& reading, const Cursor& at, Profile& to) { to.stdin_mode = read_choice<ProfileStdin>(reading.notes, at, kStdin); }
 
 using ProfileField = Field<Reading, Profile>;
-constexpr std::array<ProfileField, 20> kProfileFields = {{
+constexpr std::array<ProfileField, 23> kProfileFields = {{
     {"description", [](Reading& reading, const Cursor& at, Profile&) { expect(reading.notes, at, Kind::kString, "a text"); }},
     {"venv", [](Reading& reading, const Cursor& at, Profile& to) { to.venv = read_text(reading.notes, at, "a folder"); }},
     {"venv_access", [](Reading& reading, const Cursor& at, Profile& to) { to.venv_access = read_choice<ProfileVenvAccess>(reading.notes, at, kVenvAccess); }},
@@ -154,6 +180,11 @@ constexpr std::array<ProfileField, 20> kProfileFields = {{
     {"allow_host", [](Reading& reading, const Cursor& at, Profile& to) {
        read_texts(reading, at, to.allow_hosts, is_host, "must be a host name, with a port or without: \"packages.example\", \"*.example.org:443\"");
      }},
+    {"allow_preset", [](Reading& reading, const Cursor& at, Profile& to) {
+       read_texts(reading, at, to.allow_presets, is_preset, "must be pip-index, npm-registry, apt-sources or git-remote");
+     }},
+    {"ca_file", [](Reading& reading, const Cursor& at, Profile& to) { to.ca_file = read_path_text(reading, at, is_clean_path, "must be an absolute path").value_or(""); }},
+    {"headers", read_headers},
     {"timeout", [](Reading& reading, const Cursor& at, Profile& to) { to.timeout = read_duration(reading.notes, at); }},
     {"memory", [](Reading& reading, const Cursor& at, Profile& to) { to.memory_bytes = read_size(reading.notes, at); }},
     {"processes", [](Reading& reading, const Cursor& at, Profile& to) {
@@ -176,9 +207,14 @@ constexpr std::array<ProfileField, 20> kProfileFields = {{
 
 void read_profile(Reading& reading, const Cursor& at, Profile& profile) {
   read_fields(reading, at, kProfileFields, profile, "an object of sandbox options");
-  if (profile.allow_hosts.empty()) return;
+  for (const ProfileHeader& header : profile.headers) {
+    if (std::find(profile.allow_hosts.begin(), profile.allow_hosts.end(), header.host) == profile.allow_hosts.end()) {
+      reading.notes.error(at, "a header's host `" + header.host + "` is not in allow_host");
+    }
+  }
+  if (profile.allow_hosts.empty() && profile.allow_presets.empty()) return;
   if (!profile.network) profile.network = ProfileNetwork::kEgress;   // as --allow-host implies it
-  if (profile.network != ProfileNetwork::kEgress) reading.notes.error(at, "allow_host needs the network `egress`");
+  if (profile.network != ProfileNetwork::kEgress) reading.notes.error(at, "allow_host and allow_preset need the network `egress`");
 }
 
 }  // namespace

@@ -248,7 +248,25 @@ constexpr std::string_view kSchema = R"schema({
     "allow_host": {
      "type": "array",
      "uniqueItems": true,
-     "items": {"type": "string", "pattern": "^[A-Za-z0-9.*-]{1,253}(:0*[1-9][0-9]{0,4})?$"}
+     "items": {"type": "string", "pattern": "^[ -~]{1,1024}$"}
+    },
+    "allow_preset": {"type": "array", "uniqueItems": true, "items": {"enum": ["pip-index", "npm-registry", "apt-sources", "git-remote"]}},
+    "ca_file": {"type": "string", "pattern": "^/"},
+    "headers": {
+     "type": "array",
+     "items": {
+      "type": "object",
+      "properties": {
+       "host": {"type": "string", "pattern": "^[ -~]{1,1024}$"},
+       "name": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+       "prefix": {"type": "string", "pattern": "^[ -~]{1,1024}$"},
+       "file": {"type": "string", "pattern": "^/"},
+       "variable": {"type": "string", "minLength": 1}
+      },
+      "required": ["host", "name"],
+      "oneOf": [{"required": ["file"]}, {"required": ["variable"]}],
+      "additionalProperties": false
+     }
     },
     "timeout": {"$ref": "#/$defs/duration"},
     "memory": {"$ref": "#/$defs/size"},

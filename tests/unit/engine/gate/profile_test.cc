@@ -213,3 +213,32 @@ TEST_CASE("hosts that are asked for lie within those that are granted") {
   request.network = sandbox::Network::kHost;
   CHECK_FALSE(apply(granted, request, {"network"}));
 }
+
+TEST_CASE("presets, certificates and credentials of a profile reach the proxy, and wrong ones never load") {
+  policy::Profile granted;
+  granted.allow_hosts = {"GET api.example.org:80/v1"};
+  granted.allow_presets = {"pip-index"};
+  granted.ca_file = "/etc/ca.pem";
+  granted.headers = {{.host = "GET api.example.org:80/v1", .name = "Authorization", .prefix = "Bearer ", .variable = "TOKEN"}};
+  RunRequest request;
+  REQUIRE(apply(granted, request));
+  CHECK(check_profile(granted));
+  REQUIRE(request.egress.rules.size() == 1);
+  CHECK(request.egress.rules[0].inject.size() == 1);
+  CHECK(request.egress.presets == std::vector<EgressPreset>{EgressPreset::kPipIndex});
+  CHECK(request.egress.ca_file == "/etc/ca.pem");
+
+  RunRequest fewer;
+  fewer.network = sandbox::Network::kEgress;
+  fewer.egress.presets = {EgressPreset::kPipIndex};
+  REQUIRE(apply(granted, fewer, {"allow-preset"}));
+  CHECK(fewer.egress.rules.empty());
+  fewer.egress.presets = {EgressPreset::kGitRemote};
+  CHECK_FALSE(apply(granted, fewer, {"allow-preset"}));
+  fewer.egress = {};
+  fewer.egress.ca_file = "/tmp/other.pem";
+  CHECK_FALSE(apply(granted, fewer, {"ca-file"}));
+
+  granted.allow_hosts = {"http://api.example.org/"};
+  CHECK_FALSE(check_profile(granted));
+}
