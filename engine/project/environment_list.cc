@@ -122,6 +122,7 @@ void prepare_list(RunRequest& request, const std::string& venv, const std::vecto
   request.venv_access = VenvAccess::kReadOnly;
   request.access = Access::kReadOnly;
   request.network = sandbox::Network::kNone;
+  request.egress = {};
   request.stdin_mode = StdinMode::kText;
   request.stdin_text = json{{"roots", roots}}.dump(-1, ' ', true, json::error_handler_t::replace);
   request.output_limit_bytes = kMaxAnswerBytes;

@@ -44,6 +44,7 @@ RunRequest creation(const Runner& runner, const std::string& venv) {
   request.venv_access = VenvAccess::kReadOnly;
   request.access = Access::kDirect;
   request.network = sandbox::Network::kNone;
+  request.egress = {};
   request.stdin_mode = StdinMode::kNull;
   return request;
 }
@@ -67,8 +68,8 @@ Outcomes init_project(const Runner& runner, const Place& cwd) {
   Outcomes result;
   result.folder = cwd.path();
   result.venv = cwd.path() + "/" + kName;
-  const ProjectLock lock(result.venv);
-  auto parent = open_folder(cwd, Links::kRefuse);
+  const ProjectLock lock(result.venv, runner.cancelled);
+  auto parent = lock.held() ? open_folder(cwd, Links::kRefuse) : Result<UniqueFd>(tl::unexpected(lock.held().error()));
   auto made = parent ? make_folder(parent->get()) : Result<bool>(tl::unexpected(parent.error()));
   if (!made) result.error = made.error();
   if (made && !*made) {

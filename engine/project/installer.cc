@@ -54,8 +54,6 @@ Result<EgressRule> index_rule(const std::string& url) {
   return parse_egress_rule(host);
 }
 
-std::vector<std::string> installer_environment() { return {"PIP_CONFIG_FILE=/dev/null"}; }
-
 std::vector<std::string> create_command(const InstallerSettings& settings, const std::string& venv) {
   if (settings.kind == InstallerKind::kUv) return Words{settings.uv, "venv"} + kUvPlain + Words{"--allow-existing", "--python", settings.python, "--", venv};
   return {settings.python, "-I", "-m", "venv", "--", venv};

@@ -28,12 +28,9 @@ Status check_index_url(const std::string& url);
 // The egress rule that lets the index be reached and nothing else: its host and port. Error as above.
 Result<EgressRule> index_rule(const std::string& url);
 
-// Variables that installers run with: pip reads no configuration file, also none that a package left in the environment. What else they hear by
-// variables (PIP_INDEX_URL, UV_DEFAULT_INDEX) can only come from a profile of the policy, and from how the network is given.
-std::vector<std::string> installer_environment();
-
 // `venv`: absolute path of the folder. `requirements` are written anew from parsed ones: none can be an option, and they come after `--`.
-// No configuration file and no cache is used, and nothing of the project's folder is imported.
+// No cache is used, nothing of the project's folder is imported or read for settings. What installers hear by variables (PIP_INDEX_URL,
+// UV_DEFAULT_INDEX) comes from a profile of the policy, or from the egress preset; the venv's pip.conf can't be written by installers.
 std::vector<std::string> create_command(const InstallerSettings& settings, const std::string& venv);
 std::vector<std::string> install_command(const InstallerSettings& settings, const std::string& venv, const std::vector<std::string>& requirements);
 std::vector<std::string> uninstall_command(const InstallerSettings& settings, const std::string& venv, const std::vector<std::string>& names);

@@ -31,15 +31,6 @@ std::string first_line_of_trouble(const RunReport& report) {
   return found;
 }
 
-void make_installer(RunRequest& request) {
-  request.venv_access = VenvAccess::kWritable;
-  for (std::string& variable : installer_environment()) {
-    const std::string name = variable.substr(0, variable.find('=') + 1);
-    const bool granted = std::any_of(request.profile_env.begin(), request.profile_env.end(), [&](const std::string& item) { return item.starts_with(name); });
-    if (!granted) request.profile_env.push_back(std::move(variable));
-  }
-}
-
 // One operation under way. A step that fails sets `error` of the result; those after it do nothing.
 class Operation {
  public:
@@ -84,7 +75,7 @@ class Operation {
   bool install(std::vector<std::string> argv) {
     if (!good()) return false;
     RunRequest wanted = request(std::move(argv));
-    make_installer(wanted);
+    wanted.venv_access = VenvAccess::kWritable;
     result_.report = runner_.run(wanted);
     check(*result_.report);
     return good();
@@ -244,18 +235,18 @@ std::vector<std::string> extraneous(const Listed& listed, const EnvironmentList&
   return gone;
 }
 
+std::string partial_note() { return "pyproject.toml is as it was; the environment may hold a part of what was asked: call sync to bring it in line"; }
+
 // All or nothing: what is new goes again.
 void roll_back(Operation& operation, const Runner& runner) {
   const auto fresh = new_names(operation.result().packages);
   operation.result().packages.clear();
-  if (fresh.empty()) return;
+  if (fresh.empty()) return operation.result().notes.push_back(partial_note());
   RunRequest undo = operation.request(uninstall_command(runner.installer, operation.project().venv, fresh));
-  make_installer(undo);
+  undo.venv_access = VenvAccess::kWritable;
   const RunReport report = runner.run(undo);
   operation.result().notes.emplace_back(report.exit_code == 0 ? "what had been installed was uninstalled again" : "what was installed could not be uninstalled again");
 }
-
-std::string partial_note() { return "pyproject.toml is as it was; the environment may hold a part of what was asked: call sync to bring it in line"; }
 
 }  // namespace
 
@@ -275,7 +266,8 @@ Result<Project> find_project(const Place& cwd) {
 Outcomes add_packages(const Runner& runner, const Place& cwd, const std::vector<Requirement>& wanted, Section section) {
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv);
+  const ProjectLock lock(operation.project().venv, runner.cancelled);
+  operation.keep(lock.held());
   const Place& folder = operation.project().folder;
   std::vector<PyprojectEntry> entries;
   const Editor edit = [&](const std::string& text) { return add_all(text, wanted, section, entries); };
@@ -297,7 +289,8 @@ Outcomes add_packages(const Runner& runner, const Place& cwd, const std::vector<
 Outcomes remove_package(const Runner& runner, const Place& cwd, const std::string& name, std::optional<Section> section) {
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv);
+  const ProjectLock lock(operation.project().venv, runner.cancelled);
+  operation.keep(lock.held());
   const Place& folder = operation.project().folder;
   std::vector<PyprojectEntry> entries;
   const Editor edit = [&](const std::string& text) { return remove_all(text, name, section, entries); };
@@ -322,7 +315,8 @@ Outcomes remove_package(const Runner& runner, const Place& cwd, const std::strin
 Outcomes sync_project(const Runner& runner, const Place& cwd) {
   Operation operation(runner, cwd);
   if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv);
+  const ProjectLock lock(operation.project().venv, runner.cancelled);
+  operation.keep(lock.held());
   const std::string& venv = operation.project().venv;
   const Listed listed = operation.keep(read_roots(operation.project().folder, runner.direct));
   const EnvironmentList before = operation.list();

@@ -31,6 +31,7 @@ Result<Project> find_project(const Place& cwd);
 struct Runner {
   RunRequest granted;                                        // limits, network and so on as the policy left them; argv, venv, access are ours
   std::function<RunReport(const RunRequest& request)> run{};   // runs and reports; cancellation is its business
+  std::function<bool()> cancelled{};                           // whether waiting for another operation should end; may be empty
   InstallerSettings installer;
   DirectReference direct = DirectReference::kRefuse;
 };

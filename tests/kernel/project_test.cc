@@ -127,9 +127,6 @@ TEST_CASE("a project's whole story: init, add, replace, list, sync, remove") {
   REQUIRE(list.needed);
   CHECK(*list.needed == std::set<std::string>{"alpha", "beta"});
 
-  // What a package may have left in the environment sends nobody elsewhere.
-  bench.scratch.write(".venv/pip.conf", "[global]\nindex-url = file:///nowhere\n");
-
   // Someone edited the file by hand: sync follows.
   bench.scratch.write("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"beta\"]\n");
   Outcomes synced = sync_project(runner, bench.here);

@@ -24,7 +24,7 @@ constexpr OptionInfo kTable[] = {
     {"--policy", Takes::kOne, "FILE", "judge calls by this policy (default: a built-in one, see below)"},
     {"--workspace", Takes::kMany, "DIR", "a folder that calls may work in (default: the current one)"},
     {"--grant", Takes::kOne, "NAME", "the grant of the policy that calls, where no token says it"},
-    {"--tools", Takes::kOne, "SET,...", "only these sets of tools: venv, run, files, jobs (default: all)"},
+    {"--tools", Takes::kOne, "SET,...", "only these sets of tools: venv, run, packages, files, jobs (default: all)"},
     {"--config", Takes::kOne, "FILE", "configuration"},
     {"--tls-cert", Takes::kOne, "FILE", "HTTP: certificate chain (PEM)"},
     {"--tls-key", Takes::kOne, "FILE", "HTTP: its private key (PEM)"},
