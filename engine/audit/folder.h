@@ -4,7 +4,7 @@
 //   key             the secret (0600): without it nobody can add a record that holds, or guess the values behind the hashes
 //   audit.jsonl     the file that grows
 //   audit-N.jsonl   files put aside; N is the sequence number of their first record, 20 digits
-//   anchor          how far the log is known to be on disk, under a MAC: makes a cut at the end visible
+//   anchor          how far the log goes, on disk and written, under a MAC: makes a cut at the end visible
 //   lock            flock(2)ed by who appends
 #pragma once
 
@@ -25,14 +25,15 @@ struct Keys {
   Hmac values;    // argument values
   Hmac records;   // the MAC of each record
   Hmac anchor;
-  SigningKey heads;
+  Digest heads;       // the seed of the signing key
   std::string start;  // the `prev` of the first record, 64 digits
 };
 
 struct Anchor {
-  ChainEnd end{};
-  std::uint64_t file = 1;   // sequence number of the first record of the file that the record is in
-  std::uint64_t bytes = 0;  // size of that file with the record
+  ChainEnd end{};           // the last record that is known to be on disk
+  std::uint64_t file = 1;   // sequence number of the first record of the file that it is in
+  std::uint64_t bytes = 0;  // size of that file with it
+  ChainEnd written{};       // the last record that was given to the kernel: that or later; a power cut may take it back
   bool operator==(const Anchor&) const = default;
 };
 

@@ -23,12 +23,10 @@ constexpr const char* kGoOn = "`wardenv audit verify` says more; to begin a new 
 Digest derive(Hmac& master, std::string_view purpose) { return master.of(std::string(purpose) + '\x01'); }
 std::string_view view(const Digest& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
-Result<Keys> keys_of(std::string_view secret) {
+Keys keys_of(std::string_view secret) {
   Hmac master(secret);
-  auto heads = SigningKey::from_seed(derive(master, "heads"));
-  if (!heads) return tl::unexpected(heads.error());
-  return Keys{Hmac(view(derive(master, "values"))), Hmac(view(derive(master, "records"))), Hmac(view(derive(master, "anchor"))), std::move(*heads),
-              to_hex(derive(master, "start"))};
+  return {Hmac(view(derive(master, "values"))), Hmac(view(derive(master, "records"))), Hmac(view(derive(master, "anchor"))), derive(master, "heads"),
+          to_hex(derive(master, "start"))};
 }
 
 Result<std::string> read_small(int folder, const char* name) {
@@ -41,12 +39,14 @@ Result<std::string> read_small(int folder, const char* name) {
 }
 
 std::string anchor_claim(const Anchor& anchor) {
-  return "anchor " + std::to_string(anchor.end.seq) + " " + anchor.end.hash + " " + std::to_string(anchor.file) + " " + std::to_string(anchor.bytes);
+  return "anchor " + std::to_string(anchor.end.seq) + " " + anchor.end.hash + " " + std::to_string(anchor.file) + " " + std::to_string(anchor.bytes) +
+         " " + std::to_string(anchor.written.seq) + " " + anchor.written.hash;
 }
 
 std::string anchor_text(const Anchor& anchor, Keys& keys) {
   std::string text = R"({"seq":)" + std::to_string(anchor.end.seq) + R"(,"hash":")" + anchor.end.hash + R"(","file":)" + std::to_string(anchor.file) +
-                     R"(,"bytes":)" + std::to_string(anchor.bytes) + R"(,"mac":")" + to_hex(keys.anchor.of(anchor_claim(anchor))) + "\"}";
+                     R"(,"bytes":)" + std::to_string(anchor.bytes) + R"(,"written":)" + std::to_string(anchor.written.seq) + R"(,"written_hash":")" +
+                     anchor.written.hash + R"(","mac":")" + to_hex(keys.anchor.of(anchor_claim(anchor))) + "\"}";
   text.resize(kAnchorBytes - 1, ' ');
   return text + "\n";
 }
@@ -65,16 +65,17 @@ Status fill(int folder) {
   const auto id = random_bytes(8);
   if (!secret) return tl::unexpected(secret.error());
   if (!id) return tl::unexpected(id.error());
-  auto keys = keys_of(*secret);
-  if (!keys) return tl::unexpected(keys.error());
-  ChainEnd end{0, keys->start};
+  Keys keys = keys_of(*secret);
+  const auto heads = SigningKey::from_seed(keys.heads);
+  if (!heads) return tl::unexpected(heads.error());
+  ChainEnd end{0, keys.start};
   std::string line;
   const std::string payload =
-      R"("event":"begin","details":{"log":")" + to_hex(*id) + R"(","public_key":")" + to_hex(keys->heads.public_key()) + R"("})";
-  Sealer(keys->records).seal(time_text(now_microseconds()), payload, end, line);
+      R"("event":"begin","details":{"log":")" + to_hex(*id) + R"(","public_key":")" + to_hex(heads->public_key()) + R"("})";
+  Sealer(keys.records).seal(time_text(now_microseconds()), payload, end, line);
   WARDENV_TRY(make_file(folder, "key", std::string(kKeyWord) + to_hex(*secret) + "\n"));
   WARDENV_TRY(make_file(folder, kActiveFile, line));
-  WARDENV_TRY(make_file(folder, "anchor", anchor_text({end, 1, line.size()}, *keys)));
+  WARDENV_TRY(make_file(folder, "anchor", anchor_text({end, 1, line.size(), end}, keys)));
   WARDENV_TRY(make_file(folder, "lock", ""));
   if (::fsync(folder) != 0) return fail_errno(ErrorCode::kHost, "audit log: its folder");
   return {};
@@ -124,7 +125,8 @@ Result<Anchor> read_anchor(int folder, Keys& keys) {
   try {
     anchor = {{document.at("seq").get<std::uint64_t>(), document.at("hash").get<std::string>()},
               document.at("file").get<std::uint64_t>(),
-              document.at("bytes").get<std::uint64_t>()};
+              document.at("bytes").get<std::uint64_t>(),
+              {document.at("written").get<std::uint64_t>(), document.at("written_hash").get<std::string>()}};
   } catch (const nlohmann::json::exception&) {
     return fail(ErrorCode::kUnenforceable, "audit log: its anchor is damaged", kGoOn);
   }

@@ -11,11 +11,12 @@
 namespace wardenv::engine::audit {
 namespace {
 
-constexpr std::size_t kBufferBytes = 2 * kMaxLineBytes;
+constexpr std::size_t kFirstBytes = 1U << 16;              // most lines are short, and touching memory costs more than reading
+constexpr std::size_t kBufferBytes = 2 * kMaxLineBytes;   // room for the longest line and more
 
 }  // namespace
 
-LineReader::LineReader(int fd, std::uint64_t offset, std::uint64_t end) : fd_(fd), end_(end), offset_(offset), read_at_(offset), buffer_(kBufferBytes, '\0') {}
+LineReader::LineReader(int fd, std::uint64_t offset, std::uint64_t end) : fd_(fd), end_(end), offset_(offset), read_at_(offset), buffer_(kFirstBytes, '\0') {}
 
 // Reads more; kLine: there is more now.
 LineReader::Next LineReader::fill() {
@@ -24,6 +25,7 @@ LineReader::Next LineReader::fill() {
   searched_ -= begin_;
   filled_ -= begin_;
   begin_ = 0;
+  if (filled_ == buffer_.size()) buffer_.resize(std::min(2 * buffer_.size(), kBufferBytes));
   const std::uint64_t left = end_ - std::min(end_, read_at_);
   const std::size_t room = std::min<std::uint64_t>(buffer_.size() - filled_, left);
   ssize_t got = 0;

@@ -86,9 +86,7 @@ Status AuditLog::Impl::append(Waiting& mine) {
 
 AuditLog::AuditLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-AuditLog::~AuditLog() {
-  if (impl_->process == ::getpid()) (void)impl_->writer.settle();
-}
+AuditLog::~AuditLog() = default;
 
 Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& folder, const AuditOptions& options) {
   std::error_code error;

@@ -61,6 +61,8 @@ Status check_anchored(int fd, const Anchor& anchor) {
 
 // Follows the chain in one file from `offset` on; answers where the last record that holds ends.
 Result<std::uint64_t> follow(int fd, std::uint64_t offset, Sealer& sealer, ChainEnd& end) {
+  const auto size = size_of(fd);
+  if (!size || *size == offset) return size;
   LineReader reader(fd, offset);
   std::string_view line;
   for (;;) {
@@ -131,7 +133,10 @@ Result<Position> recover(int folder, Keys& keys) {
   auto files = list_files(folder);
   if (!files) return tl::unexpected(files.error());
   auto position = walk(folder, *files, *anchor, keys);
-  if (!position || position->file.valid()) return position;
+  if (!position) return position;
+  position->synced = *anchor;
+  if (anchor->written.seq > position->end.seq) position->lost = anchor->written.seq - position->end.seq;
+  if (position->file.valid()) return position;
   // Someone stopped between putting a file aside and beginning the next one.
   auto file = open_file(folder, kActiveFile, O_RDWR | O_APPEND | O_CREAT | O_EXCL);
   if (!file) return tl::unexpected(file.error());

@@ -22,9 +22,12 @@ struct Position {
   std::uint64_t first = 0;  // its first record
   std::uint64_t bytes = 0;
   ChainEnd end{};
+  Anchor synced{};          // the anchor as it is
   std::optional<Torn> torn{};
+  std::uint64_t lost = 0;   // records that were written, never synced, and are not there
 };
 
+// Where a crash or power cut took something, `torn` and `lost` say what; the caller writes it down.
 // Cuts off what follows the last record that holds in the active file: it can only be what a crash left of records that nobody was told are
 // written. Error kUnenforceable where that would touch what the anchor says was on disk, or a file put aside: that is no crash.
 Result<Position> recover(int folder, Keys& keys);

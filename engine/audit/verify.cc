@@ -60,9 +60,9 @@ Status look(Snapshot& snapshot) {
 
 class Verifier {
  public:
-  Verifier(Snapshot snapshot, const std::optional<AuditHead>& held)
+  Verifier(Snapshot snapshot, const std::optional<AuditHead>& held, std::string public_key)
       : snapshot_(std::move(snapshot)), held_(held), sealer_(snapshot_.keys.records), end_{0, snapshot_.keys.start},
-        public_key_(audit::to_hex(snapshot_.keys.heads.public_key())) {}
+        public_key_(std::move(public_key)) {}
 
   Result<AuditVerdict> run();
 
@@ -122,8 +122,8 @@ bool Verifier::take_line(std::string_view line, const std::string& file, std::ui
     return wrong(kind, "it " + std::string(describe(check)), file, number, before.seq + 1);
   }
   ++verdict_.records;
-  if (snapshot_.anchor && end_.seq == snapshot_.anchor->end.seq) {
-    anchored_ = end_.hash == snapshot_.anchor->end.hash;
+  if (snapshot_.anchor && end_.seq == snapshot_.anchor->written.seq) {
+    anchored_ = end_.hash == snapshot_.anchor->written.hash;
     if (!anchored_) return wrong("anchor", "it is not the record that the anchor knows", file, number, end_.seq);
   }
   if (held_ && end_.seq == held_->seq) {
@@ -174,8 +174,10 @@ void Verifier::finish() {
   if (verdict_.problem) return;
   if (!snapshot_.anchor) {
     wrong("anchor", snapshot_.anchor_error + ": a cut at the end can't be told", "anchor");
-  } else if (!anchored_ && snapshot_.anchor->end.seq >= verdict_.first_seq) {
-    wrong("cut", "the log ends with record " + std::to_string(end_.seq) + ", but record " + std::to_string(snapshot_.anchor->end.seq) + " was on disk",
+  } else if (!anchored_ && snapshot_.anchor->written.seq >= verdict_.first_seq) {
+    const Anchor& anchor = *snapshot_.anchor;
+    wrong("cut", "the log ends with record " + std::to_string(end_.seq) + ", but record " + std::to_string(anchor.written.seq) + " was written" +
+                     (end_.seq >= anchor.end.seq ? "; a power cut can take back what was not on disk, and the next record says so" : ", and on disk"),
           snapshot_.files.back().name, 0, end_.seq + 1);
   } else if (held_ && !held_met_) {
     wrong("cut", "the log ends with record " + std::to_string(end_.seq) + ", before that of the head that is held, " + std::to_string(held_->seq), snapshot_.files.back().name, 0,
@@ -215,9 +217,11 @@ Result<AuditVerdict> verify_audit_log(const std::string& folder, const std::opti
     verdict.problem = AuditProblem{"key", keys.error().message + ": nothing can be told of the log without it", "key"};
     return verdict;
   }
+  const auto heads = audit::SigningKey::from_seed(keys->heads);
+  if (!heads) return tl::unexpected(heads.error());
   Snapshot snapshot{std::move(*there), std::move(*keys)};
   WARDENV_TRY(look(snapshot));
-  return Verifier(std::move(snapshot), held).run();
+  return Verifier(std::move(snapshot), held, audit::to_hex(heads->public_key())).run();
 }
 
 }  // namespace wardenv::engine

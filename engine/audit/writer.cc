@@ -53,6 +53,11 @@ Status Writer::check_place() const {
   return {};
 }
 
+Status Writer::check_sure() const {
+  if (!unsure_) return {};
+  return fail(ErrorCode::kHost, "audit log: the disk failed while it was written", "mend the disk, then start this program again");
+}
+
 // Reads again where we stand, unless nobody appended since we did.
 Status Writer::refresh() {
   WARDENV_TRY(check_place());
@@ -64,13 +69,19 @@ Status Writer::refresh() {
   auto position = recover(folder_.get(), keys_);
   if (!position) return tl::unexpected(position.error());
   at_ = std::move(*position);
-  if (!at_.torn) return {};
-  const std::string bytes = std::to_string(at_.torn->bytes);
-  notices_.push_back("audit log: a crash left " + bytes + " bytes behind record " + std::to_string(at_.end.seq) + " that no run was started for; cut off");
-  owed_.push_back(R"("event":"healed","details":{"cut_bytes":)" + bytes + R"(,"offset":)" + std::to_string(at_.torn->offset) + R"(,"sha256":")" +
-                  at_.torn->sha256 + "\"}");
-  at_.torn.reset();
+  if (at_.torn || at_.lost > 0) note_healing();
   return {};
+}
+
+// A crash or a power cut took something: said to the operator, and owed to the log.
+void Writer::note_healing() {
+  const Torn torn = at_.torn.value_or(Torn{});
+  const std::string bytes = std::to_string(torn.bytes);
+  const std::string lost = std::to_string(at_.lost);
+  notices_.push_back("audit log: behind record " + std::to_string(at_.end.seq) + " a crash left " + bytes + " bytes of records that no run was started for (cut off), and " +
+                     lost + " records that were not on disk yet are gone");
+  owed_.push_back(R"("event":"healed","details":{"cut_bytes":)" + bytes + R"(,"offset":)" + std::to_string(at_.bytes) + R"(,"sha256":")" + torn.sha256 +
+                  R"(","lost_records":)" + lost + "}");
 }
 
 // What the log owes itself comes first, and stays owed until it is on disk.
@@ -84,7 +95,7 @@ Status Writer::pay() {
 }
 
 Status Writer::commit(std::span<const std::string* const> payloads, Durable durable) {
-  if (unsure_) return fail(ErrorCode::kHost, "audit log: the disk failed while it was written", "mend the disk, then start this program again");
+  WARDENV_TRY(check_sure());
   const auto held = FolderLock::take(lock_.get(), LockKind::kExclusive);
   if (!held) return tl::unexpected(held.error());
   WARDENV_TRY(refresh());
@@ -93,22 +104,23 @@ Status Writer::commit(std::span<const std::string* const> payloads, Durable dura
 }
 
 Status Writer::settle() {
-  if (!unsettled_ || unsure_) return {};
+  WARDENV_TRY(check_sure());
   const auto held = FolderLock::take(lock_.get(), LockKind::kExclusive);
   if (!held) return tl::unexpected(held.error());
   WARDENV_TRY(refresh());
-  if (::fdatasync(at_.file.get()) != 0) return fail_errno(ErrorCode::kHost, "audit log: writing to disk");
-  unsettled_ = false;
-  return write_anchor(anchor_.get(), {at_.end, at_.first, at_.bytes}, keys_);
+  WARDENV_TRY(sync());
+  return move_anchor(Durable::kYes);
 }
 
 Result<AuditHead> Writer::head() {
-  unsettled_ = true;   // what is signed is on disk first
+  // What is signed is on disk first.
   WARDENV_TRY(settle());
   const std::string time = time_text(now_microseconds());
-  auto signature = keys_.heads.sign(head_message(at_.end, time));
+  const auto key = SigningKey::from_seed(keys_.heads);
+  if (!key) return tl::unexpected(key.error());
+  const auto signature = key->sign(head_message(at_.end, time));
   if (!signature) return tl::unexpected(signature.error());
-  return AuditHead{at_.end.seq, at_.end.hash, time, to_hex(keys_.heads.public_key()), to_hex(*signature)};
+  return AuditHead{at_.end.seq, at_.end.hash, time, to_hex(key->public_key()), to_hex(*signature)};
 }
 
 Status Writer::write_batch(std::span<const std::string* const> payloads, Durable durable) {
@@ -121,13 +133,19 @@ Status Writer::write_batch(std::span<const std::string* const> payloads, Durable
   WARDENV_TRY(put(batch, durable));
   at_.end = std::move(end);
   at_.bytes += batch.size();
-  unsettled_ = durable == Durable::kNo;
-  if (unsettled_) return {};
-  return write_anchor(anchor_.get(), {at_.end, at_.first, at_.bytes}, keys_);
+  return move_anchor(durable);
+}
+
+Status Writer::move_anchor(Durable durable) {
+  if (durable == Durable::kYes) at_.synced = {at_.end, at_.first, at_.bytes, {}};
+  at_.synced.written = at_.end;
+  return write_anchor(anchor_.get(), at_.synced, keys_);
 }
 
 Status Writer::add_head(std::string_view time, ChainEnd& end, std::string& batch) {
-  auto signature = keys_.heads.sign(head_message(end, time));
+  const auto key = SigningKey::from_seed(keys_.heads);
+  if (!key) return tl::unexpected(key.error());
+  const auto signature = key->sign(head_message(end, time));
   if (!signature) return tl::unexpected(signature.error());
   const std::string payload = R"("event":"head","details":{"seq":)" + std::to_string(end.seq) + R"(,"hash":")" + end.hash + R"(","time":")" +
                               std::string(time) + R"(","signature":")" + to_hex(*signature) + "\"}";
@@ -137,7 +155,7 @@ Status Writer::add_head(std::string_view time, ChainEnd& end, std::string& batch
 
 // Puts the active file aside, whole and on disk, and begins the next one. Stopped anywhere in here, recover() finds the way on.
 Status Writer::rotate() {
-  if (::fdatasync(at_.file.get()) != 0) return fail_errno(ErrorCode::kHost, "audit log: writing");
+  WARDENV_TRY(sync());
   const std::string aside = name_aside(at_.first);
   if (::renameat2(folder_.get(), kActiveFile, folder_.get(), aside.c_str(), RENAME_NOREPLACE) != 0) {
     return fail_errno(ErrorCode::kHost, "audit log: putting `" + aside + "` aside");
@@ -157,6 +175,13 @@ Status Writer::put(const std::string& batch, Durable durable) {
   if (durable == Durable::kNo || options_.strongest == Durable::kNo) return {};
   if (::fdatasync(at_.file.get()) == 0) return {};
   return undo(fail_errno(ErrorCode::kHost, "audit log: writing to disk", "nothing runs that can't be recorded: make room or mend the disk").value());
+}
+
+// Syncs what earlier batches left to the kernel. They can't be taken back, so after a failure nobody knows what is on disk.
+Status Writer::sync() {
+  if (::fdatasync(at_.file.get()) == 0) return {};
+  unsure_ = true;
+  return fail_errno(ErrorCode::kHost, "audit log: writing to disk", "mend the disk, then start this program again");
 }
 
 // Takes back what was written, so that the log holds no record of what was then refused. After a failed fdatasync the kernel may count pages as

@@ -21,7 +21,7 @@ class Writer {
   // Writes the records of `payloads` (see line.h), all or none, in one write(2); synced where asked. An error leaves the log as it was.
   Status commit(std::span<const std::string* const> payloads, Durable durable);
 
-  // Syncs what was appended without being synced, and moves the anchor behind it.
+  // Syncs what was appended without being synced.
   Status settle();
 
   // Where the log stands now, signed.
@@ -34,13 +34,17 @@ class Writer {
   Writer(std::string path, AuditOptions options, UniqueFd folder, UniqueFd lock, UniqueFd anchor, Keys keys);
 
   Status refresh();
+  void note_healing();
   Status check_place() const;
   Status write_batch(std::span<const std::string* const> payloads, Durable durable);
   Status add_head(std::string_view time, ChainEnd& end, std::string& batch);
   Status rotate();
   Status pay();
+  Status move_anchor(Durable durable);
   Status put(const std::string& batch, Durable durable);
   Status undo(Error error);
+  Status sync();
+  [[nodiscard]] Status check_sure() const;
 
   std::string path_;
   AuditOptions options_;
@@ -51,7 +55,6 @@ class Writer {
   Sealer sealer_;
   Position at_;
   std::vector<std::string> owed_;  // payloads that the log itself has to say before anything else
-  bool unsettled_ = false;         // there are records that are not known to be on disk
   bool unsure_ = false;   // the disk failed and the file could not be put back: nothing more is written
   std::vector<std::string> notices_;
 };

@@ -103,17 +103,21 @@ TEST_CASE("audit: a last line torn anywhere is cut off, and the log says so") {
   const std::string file = scratch.at("audit/audit.jsonl");
   make_log(scratch.at("audit"), 2);
   const std::string anchored = read_file(file);
+  const std::string before = read_file(scratch.at("audit/anchor"));
   {
     const auto log = open_log(scratch.at("audit"));
-    REQUIRE(log->append(admission("torn"), Durable::kNo));   // closing would sync it: the file is read before
+    REQUIRE(log->append(admission("torn"), Durable::kNo));
     const std::string whole = read_file(file);
-    const std::string anchor = read_file(scratch.at("audit/anchor"));
-    for (std::size_t size = anchored.size(); size <= whole.size(); ++size) {
+    const std::string after = read_file(scratch.at("audit/anchor"));
+    // Stopped before the anchor moved, and after.
+    for (std::size_t i = 2 * anchored.size(); i <= 2 * whole.size() + 1; ++i) {
+      const std::size_t size = i / 2;
+      const bool moved = i % 2 == 1;
       const Folder other;
       std::filesystem::copy(scratch.at("audit"), other.at("audit"), std::filesystem::copy_options::recursive);
       write_file(other.at("audit/audit.jsonl"), whole.substr(0, size));
-      write_file(other.at("audit/anchor"), anchor);
-      const bool torn = size != anchored.size() && size != whole.size();
+      write_file(other.at("audit/anchor"), moved ? after : before);
+      const bool torn = size != whole.size() && (moved || size != anchored.size());
       CHECK(verify(other.at("audit")).problem.has_value() == torn);
       {
         const auto again = open_log(other.at("audit"));
@@ -125,7 +129,8 @@ TEST_CASE("audit: a last line torn anywhere is cut off, and the log says so") {
       CHECK_FALSE(verdict.problem);
       const auto lines = lines_of(read_file(other.at("audit/audit.jsonl")));
       if (torn) CHECK(nlohmann::json::parse(lines[3])["details"]["cut_bytes"] == size - anchored.size());
-      CHECK(lines.size() == (size == anchored.size() ? 4U : 5U));
+      if (torn) CHECK(nlohmann::json::parse(lines[3])["details"]["lost_records"] == (moved ? 1 : 0));
+      CHECK(lines.size() == (torn || size == whole.size() ? 5U : 4U));
     }
   }
 }
