@@ -364,7 +364,11 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);
-  if (*proxy) add_refusals((*proxy)->stop(), report.violations);
+  if (*proxy) {
+    EgressSummary summary = (*proxy)->stop();
+    add_refusals(summary.refusals, report.violations);
+    report.connections = std::move(summary.connections);
+  }
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;

@@ -99,6 +99,7 @@ struct RunReport {
   CapturedStream err;
   sandbox::Usage usage;
   std::vector<Violation> violations{};
+  std::vector<EgressConnection> connections{};   // with named egress: what was reached and what was refused, by host; for the audit log
   sandbox::Enforced enforced;
   bool entered = false;              // whether a process of this run may have existed in its sandbox; without it a quota is given back
   std::optional<DecisionSummary> decision;

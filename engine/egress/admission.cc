@@ -97,7 +97,10 @@ Connection::Step Connection::begin_tunnel(std::string_view host, std::uint16_t p
 
 Connection::Step Connection::look_up() {
   if (shared_.budget.used_up()) return refuse(403, SocksReply::kNotAllowed, "the run's cap of " + std::to_string(shared_.caps.bytes) + " bytes is used up");
-  if (target_.literal) return choose({{*target_.literal, owner_of(*target_.literal)}}, "");
+  if (target_.literal) {
+    const bool special = special_kind(*target_.literal) != nullptr;   // then it does not matter whose it is
+    return choose({{*target_.literal, special ? Owner::kOther : owner_of(*target_.literal)}}, "");
+  }
   const auto known = shared_.names.find(target_.host);
   if (known != shared_.names.end() && shared_.now_ms < known->second.until_ms) return choose(known->second.addresses, "");
   if (!shared_.resolver.ask(id_, target_.host)) return failed(503, SocksReply::kHostUnreachable, "too many names are being looked up");

@@ -246,7 +246,7 @@ void EgressProxy::serve(UniqueFd listener) {
   impl_->wake_up();
 }
 
-std::vector<EgressRefusal> EgressProxy::stop() {
+EgressSummary EgressProxy::stop() {
   if (!impl_ || !impl_->thread.joinable()) return {};
   impl_->stopping.store(true);
   impl_->wake_up();

@@ -27,8 +27,8 @@ class EgressProxy {
   // Takes the listening socket over. Thread-safe; once.
   void serve(UniqueFd listener);
 
-  // Closes every connection and ends the thread; what was refused. Without a proxy nobody answers on the port: that is safe.
-  std::vector<EgressRefusal> stop();
+  // Closes every connection and ends the thread; what came of them. Without a proxy nobody answers on the port: that is safe.
+  EgressSummary stop();
 
  private:
   struct Impl;

@@ -93,9 +93,11 @@ Budget::Budget(const EgressCaps& caps) : bytes_(caps.bytes), rate_(caps.bytes_pe
 
 void Budget::refill(std::uint64_t now_ms) {
   if (rate_ == 0 || now_ms <= refilled_ms_) return;
-  const std::uint64_t passed = refilled_ms_ == 0 ? 0 : std::min<std::uint64_t>(now_ms - refilled_ms_, 1000);
+  const std::uint64_t passed = refilled_ms_ == 0 ? 1000 : std::min<std::uint64_t>(now_ms - refilled_ms_, 1000);
+  const std::uint64_t more = rate_ * passed / 1000;
+  if (more == 0) return;   // a slow rate: the time that has passed is kept
   refilled_ms_ = now_ms;
-  tokens_ = std::min(tokens_ + rate_ * passed / 1000, rate_ / 10 + 1);   // never more than a tenth of a second's worth at once
+  tokens_ = std::min(tokens_ + more, rate_ / 10 + 1);   // never more than a tenth of a second's worth at once
 }
 
 void Budget::spend(std::uint64_t bytes) {

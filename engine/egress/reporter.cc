@@ -30,7 +30,8 @@ std::string refusal_text(const std::string& reason, const std::string& needed) {
 EgressReporter::EgressReporter(EgressSink sink, std::uint64_t events) : sink_(std::move(sink)), left_(events == 0 ? ~0ULL : events) {}
 
 void EgressReporter::tell(const EgressEvent& event) {
-  if (event.kind == EgressEventKind::kRefused || event.kind == EgressEventKind::kFailed) count(event);
+  if (event.kind == EgressEventKind::kRefused || event.kind == EgressEventKind::kFailed) count_refusal(event);
+  count_connection(event);
   // The end of what was told to have begun is always told.
   if (event.kind != EgressEventKind::kClosed) {
     if (left_ == 0) return;
@@ -39,17 +40,42 @@ void EgressReporter::tell(const EgressEvent& event) {
   if (sink_) sink_(event);
 }
 
-void EgressReporter::count(const EgressEvent& event) {
+// As a list by host, port, verdict and reason; what comes when it is full is added to its last entry, under no name.
+void EgressReporter::count_connection(const EgressEvent& event) {
+  using Verdict = EgressConnection::Verdict;
+  const bool connected = event.kind == EgressEventKind::kOpened || event.kind == EgressEventKind::kClosed;
+  const Verdict verdict = connected ? Verdict::kConnected : event.kind == EgressEventKind::kFailed ? Verdict::kFailed : Verdict::kRefused;
+  auto& list = summary_.connections;
+  auto known = std::find_if(list.begin(), list.end(), [&](const EgressConnection& item) {
+    return item.port == event.port && item.verdict == verdict && item.host == event.host && item.reason == event.reason;
+  });
+  if (known == list.end() && list.size() >= kMaxKinds) {
+    known = list.end() - 1;
+    known->host = "(others)";
+    known->reason = "more than can be named here";
+  }
+  if (known == list.end()) {
+    list.push_back({.host = event.host, .port = event.port, .verdict = verdict, .reason = event.reason});
+    known = list.end() - 1;
+  }
+  if (event.kind != EgressEventKind::kClosed) ++known->count;
+  if (event.kind != EgressEventKind::kClosed) return;
+  known->bytes_up += event.bytes_up;
+  known->bytes_down += event.bytes_down;
+}
+
+void EgressReporter::count_refusal(const EgressEvent& event) {
+  auto& refusals = summary_.refusals;
   const std::string what = printable(place(event));
   const std::string hint = refusal_text(event.reason, event.needed);
-  auto known = std::find_if(refusals_.begin(), refusals_.end(), [&](const EgressRefusal& item) { return item.what == what && item.hint == hint; });
-  if (known == refusals_.end() && refusals_.size() >= kMaxKinds) known = refusals_.end() - 1;
-  if (known != refusals_.end()) {
+  auto known = std::find_if(refusals.begin(), refusals.end(), [&](const EgressRefusal& item) { return item.what == what && item.hint == hint; });
+  if (known == refusals.end() && refusals.size() >= kMaxKinds) known = refusals.end() - 1;
+  if (known != refusals.end()) {
     ++known->count;
-    if (refusals_.size() >= kMaxKinds && known->what != what) *known = {"connect others", known->count, "more than can be named here"};
+    if (refusals.size() >= kMaxKinds && known->what != what) *known = {"connect others", known->count, "more than can be named here"};
     return;
   }
-  refusals_.push_back({what, 1, hint});
+  refusals.push_back({what, 1, hint});
 }
 
 }  // namespace wardenv::engine

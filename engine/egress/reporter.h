@@ -17,19 +17,25 @@ struct EgressRefusal {
   std::string hint{};    // the reason, and the rule that would be needed
 };
 
+struct EgressSummary {
+  std::vector<EgressRefusal> refusals{};
+  std::vector<EgressConnection> connections{};
+};
+
 class EgressReporter {
  public:
   // At most `events` are told one by one; what comes then is only counted.
   EgressReporter(EgressSink sink, std::uint64_t events);
   void tell(const EgressEvent& event);
-  [[nodiscard]] std::vector<EgressRefusal> take() { return std::move(refusals_); }
+  [[nodiscard]] EgressSummary take() { return std::move(summary_); }
 
  private:
-  void count(const EgressEvent& event);
+  void count_refusal(const EgressEvent& event);
+  void count_connection(const EgressEvent& event);
 
   EgressSink sink_;
   std::uint64_t left_;
-  std::vector<EgressRefusal> refusals_;
+  EgressSummary summary_;
 };
 
 // "the reason; a rule that allows it: --allow-host 'x'", in one line of printable ASCII.

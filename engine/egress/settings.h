@@ -84,6 +84,18 @@ struct EgressEvent {
   std::uint64_t bytes_down = 0;
 };
 
+// The connections of a run to one place that came out alike, added up.
+struct EgressConnection {
+  enum class Verdict { kConnected, kRefused, kFailed };
+  std::string host{};
+  std::uint16_t port = 0;
+  Verdict verdict = Verdict::kRefused;
+  std::string reason{};          // of a refusal or failure
+  std::uint64_t count = 0;
+  std::uint64_t bytes_up = 0;    // from the command
+  std::uint64_t bytes_down = 0;
+};
+
 // Called in the proxy's thread, one call at a time. What it takes the run's other connections wait for.
 using EgressSink = std::function<void(const EgressEvent&)>;
 

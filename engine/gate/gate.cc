@@ -365,6 +365,13 @@ void Gate::finish(const Admission& admission, RunReport& report) {
   end.outcome = outcome;
   end.exit_code = report.exit_code;
   end.usage = report.usage;
+  for (const EgressConnection& item : report.connections) {
+    using Verdict = AuditConnection::Verdict;
+    const Verdict verdict = item.verdict == EgressConnection::Verdict::kConnected ? Verdict::kConnected
+                            : item.verdict == EgressConnection::Verdict::kFailed  ? Verdict::kFailed
+                                                                                  : Verdict::kRefused;
+    end.connections.push_back({item.host, item.port, verdict, item.reason, item.count, item.bytes_up, item.bytes_down});
+  }
   impl_->audit_end(admission, std::move(end));
 }
 
