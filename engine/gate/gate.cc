@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/gate/announce.h"
 #include "engine/gate/policy_source.h"
 #include "engine/gate/profile.h"
 #include "engine/gate/resolve.h"
@@ -96,6 +97,7 @@ struct Gate::Impl {
   std::mutex callbacks;
   std::function<void()> on_change;
   std::function<void(std::string_view)> on_notice;
+  Announcer announcer{[this](std::string_view line) { notice(line); }};   // ends first: it still gives notice
 
   Impl(std::unique_ptr<PolicySource> policy, std::string state_dir, std::string quota_store)
       : source(std::move(policy)), stores(std::move(state_dir), std::move(quota_store)) {}
@@ -184,6 +186,7 @@ struct Gate::Impl {
     if (approval.state == policy::ApprovalState::kDenied) {
       return judging.no(decision.rule, "a person said no to this call" + (approval.note.empty() ? "" : ": " + approval.note));
     }
+    if (asked->is_new) announcer.announce(judging.edition->document->approvals, approval);
     judging.admission.approval_id = approval.id;
     decision.reason += (decision.reason.empty() ? "" : "; ") + std::string("it waits for a person: `wardenv approvals approve ") + approval.id + "`, then make the same call again";
     return false;

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import http.server
+import json
 import os
 import shutil
 import ssl
@@ -53,6 +54,26 @@ class Webhook(unittest.TestCase):
         self.assertEqual((path, body), ("/hook?a=1", b'{"x": 1}'))
         self.assertEqual(headers["X-Wardenv-Signature"], "sha256=" + hmac.new(b"k", body, hashlib.sha256).hexdigest())
         self.assertNotIn("k", headers.values())
+
+    def test_a_run_that_waits_tells_it_once(self):
+        server = self.serve()
+        folder = tempfile.mkdtemp(prefix="wardenv-webhook-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.mkdir(folder + "/ws")
+        policy = {"version": "1", "default": "deny", "tools": {"run_in_venv": {"action": "require_approval"}},
+                  "approvals": {"webhook": {"url": f"http://127.0.0.1:{server.server_port}/", "secret_env": "SECRET"}}}
+        with open(folder + "/policy.json", "w", encoding="utf-8") as file:
+            json.dump(policy, file)
+        argv = [WARDENV, "run", "--no-venv", "--workspace", folder + "/ws", "--policy", folder + "/policy.json", "--", "/bin/echo", "hunter2"]
+        for _ in range(2):   # the second finds the same record
+            self.assertEqual(execute(argv, env=environment(state=folder + "/state", SECRET="k")).returncode, 75)
+        (_, headers, body), = server.seen
+        event = json.loads(body)
+        self.assertEqual((event["event"], event["tool"], "hunter2" in body.decode()), ("approval_required", "run_in_venv", False))
+        self.assertEqual(headers["X-Wardenv-Signature"], "sha256=" + hmac.new(b"k", body, hashlib.sha256).hexdigest())
+        self.assertIn(event["id"], execute([WARDENV, "approvals", "list"], env=environment(state=folder + "/state")).stdout.decode())
+        # A receiver that is gone, or a secret that is not there, changes nothing for the call.
+        self.assertEqual(execute([*argv, "x"], env=environment(state=folder + "/state")).returncode, 75)
 
     def test_no_success_is_told(self):
         for status in (302, 404, 500):
