@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas and approvals as `wardenv run --policy` holds them: over processes, restarts, kills and broken stores."""
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, execute, shared_user
+
+STORES = os.path.join(os.path.dirname(os.path.realpath(WARDENV)), "wardenv-stores")
+ALLOWED, DENIED, WAITS = 0, 77, 75
+
+
+def policy_of(rule, **more):
+    return {"version": "1", "default": "deny", "tools": {"run_in_venv": rule}, **more}
+
+
+def limit(maximum, window="day", **more):
+    return {"limits": [{"counter": "calls", "window": window, "max": maximum, "scope": "grant", **more}]}
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="wardenv-quota-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.workspace = os.path.join(self.folder, "ws")
+        self.state = os.path.join(self.folder, "state")
+        os.mkdir(self.workspace)
+        self.policy = os.path.join(self.folder, "policy.json")
+
+    def write_policy(self, rule, **more):
+        with open(self.policy, "w", encoding="utf-8") as file:
+            json.dump(policy_of(rule, **more), file)
+
+    def run_once(self, *command, state=None):
+        return execute([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--json", "--", *(command or ("/bin/true",))],
+                       env=environment(state=state or self.state))
+
+    def statuses(self, count):
+        return [self.run_once().returncode for _ in range(count)]
+
+
+class Quota(Base):
+    def test_it_holds_over_processes(self):
+        self.write_policy(limit(2))
+        self.assertEqual(self.statuses(3), [ALLOWED, ALLOWED, DENIED])
+        report = json.loads(self.run_once().stdout)
+        self.assertEqual(report["outcome"], "denied")
+        self.assertEqual(report["decision"]["rule"], "/tools/run_in_venv/limits/0")
+
+    def test_it_is_exact_for_many_at_once(self):
+        self.write_policy(limit(3))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: self.run_once().returncode, range(12)))
+        self.assertEqual((statuses.count(ALLOWED), statuses.count(DENIED)), (3, 9), statuses)
+
+    def test_a_window_ends(self):
+        self.write_policy(limit(1, "1s"))
+        self.assertEqual(self.run_once().returncode, ALLOWED)
+        until = time.monotonic() + 30
+        while self.run_once().returncode != ALLOWED:
+            self.assertLess(time.monotonic(), until)
+
+    def test_a_store_that_is_broken_allows_nothing(self):
+        self.write_policy(limit(1000))
+        self.assertEqual(self.run_once().returncode, ALLOWED)
+        path = os.path.join(self.state, "quota.db")
+        for name in os.listdir(self.state):
+            if name.startswith("quota.db-"):
+                os.unlink(os.path.join(self.state, name))
+        with open(path, "r+b") as file:
+            file.write(b"no database at all, by no means.")
+        done = self.run_once()
+        self.assertNotEqual(done.returncode, ALLOWED)
+        self.assertNotEqual(json.loads(done.stdout)["outcome"], "exited")
+        os.unlink(path)   # what the message says to do
+        self.assertEqual(self.run_once().returncode, ALLOWED)
+
+    def test_a_state_folder_that_can_not_be_made_allows_nothing(self):
+        self.write_policy(limit(1000))
+        blocked = os.path.join(self.folder, "file")
+        with open(blocked, "w", encoding="utf-8"):
+            pass
+        done = self.run_once(state=blocked + "/state")
+        self.assertNotEqual(done.returncode, ALLOWED)
+        self.assertEqual(self.run_once().returncode, ALLOWED)
+
+    def test_killed_callers_lose_nothing(self):
+        path = os.path.join(self.state, "quota.db")
+        argv = [STORES, "reserve", path, "key", "86400000", "1000", "sliding"]
+        granted = killed = 0
+        for round_ in range(40):
+            child = subprocess.Popen(argv, stdout=subprocess.PIPE)
+            time.sleep(0.001 * (round_ % 10))
+            child.kill()
+            granted += child.communicate()[0] == b"granted\n"
+            killed += 1
+        left = [execute([*argv[:5], str(granted + killed + 1), "sliding"]).stdout for _ in range(granted + killed + 2)]
+        self.assertIn(b"granted\n", left)
+        self.assertEqual(left[-1], b"refused\n")
+        self.assertLessEqual(left.count(b"granted\n"), killed + 1)   # what was granted is counted
+
+
+class Approval(Base):
+    def setUp(self):
+        super().setUp()
+        self.write_policy({"action": "require_approval", "reason": "a person looks first"}, approvals={"timeout": "10m", "dedupe_window": "10m"})
+
+    def approvals(self, *arguments):
+        return execute([WARDENV, "approvals", *arguments], env=environment(state=self.state))
+
+    def waiting(self):
+        return json.loads(self.approvals("list", "--json").stdout)
+
+    def test_one_yes_is_one_run_of_that_call(self):
+        self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
+        self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
+        record, = self.waiting()
+        self.assertEqual(record["arguments"]["args"], ["a b"])
+        self.assertEqual(self.approvals("approve", record["id"]).returncode, 0)
+        self.assertEqual(self.run_once("/bin/echo", "a", "b").returncode, WAITS)
+        done = self.run_once("/bin/echo", "a b")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["stdout"]), (0, "a b\n"))
+        self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
+
+    def test_a_no_is_told(self):
+        self.run_once()
+        record, = self.waiting()
+        self.approvals("deny", record["id"], "--reason", "not today")
+        done = self.run_once()
+        self.assertEqual(done.returncode, DENIED)
+        self.assertIn("not today", json.loads(done.stdout)["decision"]["reason"])
+
+    def test_another_policy_asks_again(self):
+        self.run_once()
+        record, = self.waiting()
+        self.approvals("approve", record["id"])
+        self.write_policy({"action": "require_approval", "reason": "another reason"}, approvals={"timeout": "10m", "dedupe_window": "10m"})
+        self.assertEqual(self.run_once().returncode, WAITS)
+
+    def test_a_run_that_never_began_gives_it_back(self):
+        self.write_policy({"action": "require_approval", **limit(1)}, approvals={"timeout": "10m"})
+        self.assertEqual(self.run_once("/no/such/program").returncode, WAITS)
+        self.approvals("approve", self.waiting()[0]["id"])
+        self.assertNotIn(self.run_once("/no/such/program").returncode, (WAITS, DENIED))
+        states = [record["state"] for record in json.loads(self.approvals("list", "--all", "--json").stdout)]
+        self.assertIn(states, (["approved"], ["consumed"]))   # whether it was entered is the engine's to say; nothing else may be said
+
+    @unittest.skipUnless(IS_ROOT, "needs two users")
+    def test_another_user_can_not_approve(self):
+        self.run_once()
+        record, = self.waiting()
+        os.chmod(self.folder, 0o755)
+        user = shared_user()
+        done = subprocess.run([WARDENV, "approvals", "approve", record["id"]], capture_output=True, env=environment(user, self.state), **as_user(user))
+        self.assertEqual(done.returncode, 125, done.stderr)
+        self.assertEqual(self.run_once().returncode, WAITS)
+
+
+if __name__ == "__main__":
+    unittest.main()
