@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks of a policy, end to end: programs, and a stand-in for an Open Policy Agent server that is written from its REST API's documentation."""
+import http.server
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import unittest
+
+from wardenv_testing import environment, eventually, run_wardenv
+
+
+class OpaStandIn(http.server.ThreadingHTTPServer):
+    """POST /v1/data/PATH with {"input": …}: 200 and {"result": …}; {} where the document is undefined; 400 where the body is no input."""
+
+    daemon_threads = True
+
+    def __init__(self, documents):
+        super().__init__(("127.0.0.1", 0), OpaHandler)
+        self.documents = documents  # path -> function of the input; None: undefined
+        self.inputs = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_address[1]}/v1/data/{path}"
+
+
+class OpaHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            given = json.loads(body)["input"]
+        except (ValueError, KeyError, TypeError):
+            return self.answer(400, {"code": "invalid_parameter", "message": "error(s) occurred while decoding input"})
+        self.server.inputs.append(given)
+        document = self.server.documents.get(self.path.removeprefix("/v1/data/"))
+        result = document(given) if document else None
+        return self.answer(200, {} if result is None else {"decision_id": "1b4a", "result": result})
+
+    def answer(self, status, document):
+        text = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def no_shell(given):
+    """What a Rego rule `deny if input.arguments.command == "sh"` would say."""
+    if given["arguments"]["command"] == "sh":
+        return {"decision": "deny", "reason": "no shells"}
+    return {"decision": "allow"}
+
+
+class HookTest(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="wardenv-hooks-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        self.workspace = os.path.join(self.root, "ws")
+        os.mkdir(self.workspace)
+
+    def run_with(self, hooks, command=("sh", "-c", "echo ran; touch ran"), **rule):
+        path = os.path.join(self.root, "policy.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"version": "1", "default": "deny", "tools": {"run_in_venv": rule}, "hooks": hooks}, file)
+        self.ran = os.path.join(self.workspace, "ran")
+        if os.path.exists(self.ran):
+            os.unlink(self.ran)
+        return run_wardenv(["--no-venv", "--workspace", self.workspace, "--policy", path], list(command),
+                           env=environment(state=os.path.join(self.root, "state")))
+
+    def script(self, text):
+        path = os.path.join(self.root, "hook.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!{sys.executable} -I\nimport json, os, sys, time\n{text}\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def assert_ran(self, run):
+        self.assertEqual((run.status, run.report["stdout"], os.path.exists(self.ran)), (0, "ran\n", True), run)
+
+    def assert_denied(self, run, word, rule="/hooks/0"):
+        self.assertEqual((run.status, run.report["outcome"], run.report["decision"]["rule"]), (77, "denied", rule), run)
+        self.assertIn(word, run.report["decision"]["reason"])
+        self.assertFalse(os.path.exists(self.ran), "it ran")
+
+    def hook(self, text, timeout="20s", event="before_run"):
+        return {"name": "judge", "event": event, "run": [self.script(text)], "timeout": timeout}
+
+
+class ProgramTest(HookTest):
+    def test_it_reads_the_call_and_decides(self):
+        seen = os.path.join(self.root, "seen")
+        text = f"given = json.load(sys.stdin); json.dump(given, open({seen!r}, 'w')); print(json.dumps({{'decision': 'allow'}}))"
+        run = self.run_with([self.hook(text)])
+        self.assert_ran(run)
+        with open(seen, encoding="utf-8") as file:
+            given = json.load(file)
+        self.assertEqual(set(given), {"event", "tool", "arguments", "grant", "run_id", "profile"})
+        self.assertEqual((given["event"], given["tool"], given["arguments"]["command"]), ("before_run", "run_in_venv", "sh"))
+        self.assertEqual(given["run_id"], run.report["run_id"])
+
+    def test_it_denies(self):
+        self.assert_denied(self.run_with([self.hook("print('{\"decision\": \"deny\", \"reason\": \"not today\"}')")]), "not today")
+
+    def test_it_asks_for_a_person(self):
+        run = self.run_with([self.hook("print('{\"decision\": \"require_approval\", \"reason\": \"ask\"}')")])
+        self.assertEqual((run.status, run.report["outcome"], os.path.exists(self.ran)), (75, "approval_required", False), run)
+
+    def test_it_cannot_loosen(self):
+        run = self.run_with([self.hook("print('{\"decision\": \"allow\"}')")], action="deny", reason="never")
+        self.assert_denied(run, "never", "/tools/run_in_venv/action")
+        run = self.run_with([self.hook("print('{\"decision\": \"allow\"}')")], action="require_approval")
+        self.assertEqual(run.status, 75, run)
+
+    def test_what_is_no_answer_denies(self):
+        for text, word in [("", "did not answer"), ("print('allow')", "not JSON"), ("print('{\"decision\": \"yes\"}')", "not one of"),
+                           ("print('{\"decision\": \"deny\", \"decision\": \"allow\"}')", "twice"),
+                           ("print('{\"decision\": \"allow\"}'); sys.stdout.flush(); os._exit(3)", "failed"),
+                           ("print('{\"decision\": \"allow\"}'); sys.stdout.flush(); os.kill(os.getpid(), 9)", "failed"),
+                           ("while True: sys.stdout.write('x' * 65536)", "too long")]:
+            with self.subTest(text=text):
+                self.assert_denied(self.run_with([self.hook(text)]), word)
+        self.assert_denied(self.run_with([{"name": "gone", "event": "before_run", "run": ["/no/such/hook"]}]), "can't be started")
+
+    def test_too_late_denies_and_nothing_of_it_lives_on(self):
+        pid_file = os.path.join(self.root, "pid")
+        text = (f"child = os.fork()\nif child == 0: time.sleep(1000)\nopen({pid_file!r}, 'w').write(str(child))\n"
+                "print('{\"decision\": \"allow\"}', flush=True)\ntime.sleep(1000)")
+        self.assert_denied(self.run_with([self.hook(text, timeout="3s")]), "too long")
+        with open(pid_file, encoding="utf-8") as file:
+            child = int(file.read())
+        self.assertTrue(eventually(lambda: not os.path.exists(f"/proc/{child}") or "(zombie)" in open(f"/proc/{child}/status").read()), "it lives on")
+
+    def test_after_a_run_it_can_withhold_the_output(self):
+        run = self.run_with([self.hook("print('{\"decision\": \"deny\", \"reason\": \"secret\"}')", event="after_run")])
+        self.assertTrue(os.path.exists(self.ran))
+        self.assertNotIn("ran", run.report["stdout"])
+
+
+class OpaTest(HookTest):
+    def server(self, documents):
+        server = OpaStandIn(documents)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def test_a_rule_that_answers_an_object(self):
+        server = self.server({"wardenv/judge": no_shell})
+        hooks = [{"name": "opa", "event": "before_run", "http": server.url("wardenv/judge"), "timeout": "20s"}]
+        self.assert_denied(self.run_with(hooks), "no shells")
+        self.assert_ran(self.run_with(hooks, ("/usr/bin/env", "sh", "-c", "echo ran; touch ran")))
+        self.assertEqual([given["event"] for given in server.inputs], ["before_run", "before_run"])
+
+    def test_a_rule_that_answers_true_or_false(self):
+        server = self.server({"wardenv/allow": lambda given: given["arguments"]["args"] == ["-c", "echo ran; touch ran"]})
+        hooks = [{"name": "opa", "event": "before_run", "http": server.url("wardenv/allow"), "timeout": "20s"}]
+        self.assert_ran(self.run_with(hooks))
+        self.assert_denied(self.run_with(hooks, ("sh", "-c", "touch ran")), "opa")
+
+    def test_what_is_undefined_or_away_denies(self):
+        server = self.server({"wardenv/none": None, "wardenv/odd": lambda _: "allow"})
+        for path, word in [("wardenv/none", "no result"), ("wardenv/misspelt", "no result"), ("wardenv/odd", "not an object")]:
+            with self.subTest(path=path):
+                self.assert_denied(self.run_with([{"name": "opa", "event": "before_run", "http": server.url(path), "timeout": "20s"}]), word)
+        away = OpaStandIn({})
+        url = away.url("x")
+        away.shutdown()
+        away.server_close()
+        self.assert_denied(self.run_with([{"name": "opa", "event": "before_run", "http": url, "timeout": "20s"}]), "did not judge")
+
+
+if __name__ == "__main__":
+    unittest.main()
