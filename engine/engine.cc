@@ -125,6 +125,9 @@ RunReport conclude(RunReport report, const sandbox::LaunchPlan& plan, const RunE
   const wire::Event& event = end.last;
   if (end.launcher_died) return failed(std::move(report), {ErrorCode::kLauncher, "the launcher died; the run was killed with it", "", 0});
   if (event.kind == wire::EventKind::kFailed) return failed(std::move(report), step_error(plan, event));
+  if (event.kind == wire::EventKind::kExecFailed && event.sys_errno == ESTALE) {
+    return failed(std::move(report), {ErrorCode::kNotFound, "the command was replaced or changed after it had been looked up", "run it again", ESTALE});
+  }
   if (event.kind == wire::EventKind::kExecFailed) {
     report.exit_status = event.step == 1 ? 126 : 127;
     report.outcome = Outcome::kExited;
@@ -375,7 +378,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.entered = end.launcher_died || end.last.kind != wire::EventKind::kFailed;
   impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
-  if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died) explain_exec_failure(report, request, end.last);
+  if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
   return report;
 }
 

@@ -37,10 +37,13 @@ struct ProfileMount {
   bool operator==(const ProfileMount&) const = default;
 };
 
+struct ResolvedCommand;  // engine/command_resolve.h
+
 // What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
 struct RunRequest {
   std::string run_id{};                   // empty: a new one
   std::vector<std::string> argv{};
+  std::shared_ptr<const ResolvedCommand> command{};  // what argv[0] was looked up to before: that very file is executed, or none
   std::optional<std::string> venv;        // folder of the virtual environment; none: no Python is set up
   VenvAccess venv_access = VenvAccess::kReadOnly;  // used by profiles; not reachable from the command line
   std::optional<std::string> venv_within;          // a real path: the venv must lie in that folder once every link to it is followed

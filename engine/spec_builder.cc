@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/command_resolve.h"
 #include "engine/egress/proxy.h"
 #include "engine/environment.h"
 #include "engine/paths.h"
@@ -114,6 +115,17 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
   return {};
 }
 
+// What was looked up before must still be what the name leads to: here for a clear word, and by the sandbox's init right before it executes.
+Status add_program(const RunRequest& request, sandbox::SandboxSpec& spec) {
+  if (!request.command) return {};
+  if (request.argv.empty() || request.argv[0] != request.command->name) {
+    return fail(ErrorCode::kBadInput, "the command is not the one that was looked up, `" + request.command->name + "`");
+  }
+  WARDENV_TRY(check_unchanged(*request.command));
+  spec.program = request.command->program;
+  return {};
+}
+
 // With named egress: where the proxy is, and whom clients trust beside it.
 Status add_egress(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
   if (request.network != sandbox::Network::kEgress) return {};
@@ -161,6 +173,7 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
   WARDENV_TRY(add_workspace(request, spec));
   WARDENV_TRY(add_profile_mounts(request, spec));
   WARDENV_TRY(add_egress(request, spec, environment));
+  WARDENV_TRY(add_program(request, spec));
   auto variables = build_environment(environment);
   if (!variables) return tl::unexpected(variables.error());
   spec.env = std::move(*variables);

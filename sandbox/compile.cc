@@ -145,6 +145,7 @@ class Compiler {
 
   void copy_command() {
     plan_.argv = spec_.argv;
+    plan_.program = spec_.program;
     plan_.env = spec_.env;
     plan_.cwd = spec_.cwd;
     plan_.wall_time_ms = static_cast<std::uint64_t>(spec_.limits.wall_time.count());

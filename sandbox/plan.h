@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct LaunchPlan {
   std::vector<PlanStep> steps{};
   std::uint32_t early_steps = 0;       // the first so many do not depend on the single run: they may be applied ahead of it
   std::vector<std::string> argv{};
+  std::optional<Program> program;      // executed by descriptor, after a check that it is that file
   std::vector<std::string> env{};
   std::vector<std::string> search{};   // folders of PATH
   std::string cwd{};

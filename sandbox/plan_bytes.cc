@@ -97,6 +97,20 @@ PlanStep read_step(const Reader& reader, const wire::Step& step) {
   return item;
 }
 
+void write_program(Writer& writer, const Program& program, wire::PlanHeader& header) {
+  header.program = writer.text(program.path);
+  header.program_device = program.device;
+  header.program_inode = program.inode;
+  header.program_changed_s = program.changed_s;
+  header.program_changed_ns = program.changed_ns;
+}
+
+std::optional<Program> read_program(const Reader& reader) {
+  const wire::PlanHeader& header = reader.header;
+  if (header.program == 0) return std::nullopt;
+  return Program{reader.text(header.program), header.program_device, header.program_inode, header.program_changed_s, header.program_changed_ns};
+}
+
 }  // namespace
 
 Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) {
@@ -117,6 +131,7 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   header.step_count = static_cast<std::uint32_t>(plan.steps.size());
   header.argv_count = static_cast<std::uint32_t>(plan.argv.size());
   header.argv = writer.texts(plan.argv);
+  if (plan.program) write_program(writer, *plan.program, header);
   header.env_count = static_cast<std::uint32_t>(plan.env.size());
   header.env = writer.texts(plan.env);
   header.search_count = static_cast<std::uint32_t>(plan.search.size());
@@ -155,6 +170,7 @@ Result<LaunchPlan> decode(const std::vector<std::uint8_t>& bytes) try {
   LaunchPlan plan;
   for (const wire::Step& step : reader.array<wire::Step>(header.steps, header.step_count)) plan.steps.push_back(read_step(reader, step));
   plan.argv = reader.texts(header.argv, header.argv_count);
+  plan.program = read_program(reader);
   plan.env = reader.texts(header.env, header.env_count);
   plan.search = reader.texts(header.search, header.search_count);
   plan.cwd = reader.text(header.cwd);

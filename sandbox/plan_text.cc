@@ -177,6 +177,7 @@ std::string to_text(const LaunchPlan& plan) {
   }
   for (const std::string& variable : plan.env) text += "env " + variable + "\n";
   for (const std::string& argument : plan.argv) text += "arg " + argument + "\n";
+  if (plan.program) text += "program " + plan.program->path + "\n";
   return text + "cwd " + plan.cwd + "\n";
 }
 

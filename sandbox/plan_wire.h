@@ -96,6 +96,7 @@ struct PlanHeader {
   uint32_t env_count;
   uint32_t env;
   uint32_t cwd;           // offset of a string
+  uint32_t program;       // offset of a path: the file to execute instead of looking argv[0] up; 0: none
   uint32_t search_count;  // folders in which argv[0] without a slash is looked for
   uint32_t search;
   uint32_t filter_count;  // seccomp filter: struct sock_filter[filter_count]
@@ -110,6 +111,10 @@ struct PlanHeader {
   Fault fault;
   int32_t fault_errno;
   Kind kind;
+  uint64_t program_device;      // what stat(2) must tell of `program`
+  uint64_t program_inode;
+  int64_t program_changed_s;
+  int64_t program_changed_ns;
 };
 
 enum class EventKind : uint32_t {

@@ -76,8 +76,19 @@ struct Walls {
   bool operator==(const Walls&) const = default;
 };
 
+// A file that was looked up before: what is executed is this very file, or nothing.
+struct Program {
+  std::string path{};               // absolute, the same inside as outside, without symbolic links
+  std::uint64_t device = 0;         // stat(2)
+  std::uint64_t inode = 0;
+  std::int64_t changed_s = 0;       // st_ctim: also a change of its content or mode makes it another file
+  std::int64_t changed_ns = 0;
+  bool operator==(const Program&) const = default;
+};
+
 struct SandboxSpec {
   std::vector<std::string> argv{};         // argv[0] without a slash is looked up in PATH of `env`, inside
+  std::optional<Program> program;          // what is executed instead; argv[0] is then only what the program is told
   std::vector<std::string> env{};          // "NAME=VALUE"; complete, nothing is inherited
   std::string cwd = "/";                 // absolute path inside
   std::string hostname = "wardenv";

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sandbox's init (PID 1): starts the command, reaps orphans, relays how the command ended.
+#include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "sandbox/launch/context.h"
@@ -34,9 +36,37 @@ void try_exec(const char* path, char** argv, char** env, ExecResult& result) {
   note_failure(result, path);
 }
 
+bool is_that_file(const wire::PlanHeader& header, int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) < 0) return false;
+  return status.st_dev == header.program_device && status.st_ino == header.program_inode && status.st_ctim.tv_sec == header.program_changed_s &&
+         status.st_ctim.tv_nsec == header.program_changed_ns;
+}
+
+// The file that was looked up before the call was judged, and no other: what is checked is what is executed. A script can't be executed by
+// a descriptor that is closed then (execveat(2), ENOENT): its interpreter opens the path, which was checked the moment before.
+void exec_program(const Plan& plan, char** argv, char** env, ExecResult& result) {
+  const wire::PlanHeader& header = plan.header();
+  const char* path = plan.text(header.program);
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  int fd = static_cast<int>(syscall(kernel::kSysOpenat2, AT_FDCWD, path, &how, sizeof how));
+  if (fd < 0 && errno != ELOOP) return note_failure(result, path);
+  result.found = true;
+  if (fd < 0 || !is_that_file(header, fd)) {
+    result.error = ESTALE;
+    return;
+  }
+  syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+  if (errno == ENOENT) syscall(SYS_execve, path, argv, env);
+  note_failure(result, path);
+}
+
 // execvp(3) with the plan's own folders; a name with a slash is taken as it is.
 void exec_command(const Plan& plan, char** argv, char** env, ExecResult& result) {
   const wire::PlanHeader& header = plan.header();
+  if (header.program != 0) return exec_program(plan, argv, env, result);
   if (strchr(argv[0], '/') != nullptr) return try_exec(argv[0], argv, env, result);
   char path[4096];
   for (uint32_t i = 0; i < header.search_count && !result.found; ++i) {

@@ -43,6 +43,7 @@ bool valid_plan(const uint8_t* bytes, size_t size) {
   if (!bounds.array(header.steps, header.step_count, sizeof(wire::Step))) return false;
   if ((header.argv_count == 0) != (header.kind == wire::Kind::kPrepare) || !bounds.texts(header.argv, header.argv_count)) return false;
   if (!bounds.texts(header.env, header.env_count) || !bounds.texts(header.search, header.search_count)) return false;
+  if (!bounds.text(header.program)) return false;
   if (!bounds.text(header.cwd) || header.filter_count > BPF_MAXINSNS) return false;
   if (!bounds.array(header.filter, header.filter_count, sizeof(sock_filter))) return false;
   const Plan plan{bytes};

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "engine/command_resolve.h"
 #include "engine/report_json.h"
 #include "sandbox/base/unique_fd.h"
 #include "tools/wardenv/judge.h"
@@ -132,6 +133,7 @@ engine::RunReport judge_and_run(RunOptions& options) {
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
+  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);  // what is judged now is what runs then
   const engine::Admission admission = (*gate)->admit(*call);
   if (!admission.allowed()) {
     if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(admission).c_str());

@@ -2,6 +2,7 @@
 // run_in_venv, run_python.
 #include "tools/mcp/tools/run_tools.h"
 
+#include "engine/command_resolve.h"
 #include "engine/project/project.h"
 #include "tools/mcp/tools/handlers.h"
 #include "tools/mcp/tools/progress.h"
@@ -100,6 +101,7 @@ Status set_up(const WantedRun& wanted, engine::RunRequest& request) {
     request.venv = project->venv;
     request.venv_within = project->folder.path();
   }
+  request.command = engine::look_up_command(request.argv.front(), request.venv);
   if (wanted.has_stdin) {
     request.stdin_mode = engine::StdinMode::kText;
     request.stdin_text = wanted.stdin_text;

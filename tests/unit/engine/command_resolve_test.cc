@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bare name is looked up as the sandbox does it, and stays the same file.
+#include "engine/command_resolve.h"
+
+#include "tests/support/catch.h"
+#include "tests/unit/engine/scratch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using namespace wardenv::testing;
+
+TEST_CASE("a command is found in the venv first, then in the system") {
+  Folder here;
+  here.program("bin/sh");
+  const auto own = resolve_command("sh", here.path());
+  REQUIRE(own);
+  CHECK(own->program.path == here.at("bin/sh"));
+  const auto system = resolve_command("env", here.path());
+  REQUIRE(system);
+  CHECK(system->program.path.starts_with("/usr/"));
+  CHECK(resolve_command("sh", std::nullopt)->program.path != here.at("bin/sh"));
+  CHECK(check_unchanged(*own));
+}
+
+TEST_CASE("only a bare name is looked up, and only a program is found") {
+  Folder here;
+  here.file("bin/text");
+  here.file("bin/folder/x");
+  here.link("bin/nowhere", "nothing");
+  here.link("bin/round", "round");
+  for (const char* name : {"", ".", "..", "/bin/sh", "./sh", "bin/sh", "text", "folder", "nowhere", "round", "no-such-command-at-all"}) {
+    INFO(name);
+    CHECK_FALSE(resolve_command(name, here.path()));
+  }
+  CHECK_FALSE(resolve_command(std::string("sh\0x", 4), here.path()));
+}
+
+TEST_CASE("links are followed to the file itself") {
+  Folder here;
+  here.program("elsewhere/tool-3");
+  here.link("bin", "real-bin");
+  here.link("real-bin/tool", "../elsewhere/tool-3");
+  const auto command = resolve_command("tool", here.path());
+  REQUIRE(command);
+  CHECK(command->found == here.at("bin/tool"));
+  CHECK(command->program.path == here.at("elsewhere/tool-3"));
+}
+
+TEST_CASE("a command that is replaced, changed, hidden or gone is not the same any more") {
+  Folder here;
+  here.program("later/x");
+  here.program("bin/tool");
+  here.program("bin/other");
+  const auto look = [&] { return std::move(*resolve_command("tool", here.path())); };
+  auto command = look();
+  CHECK(check_unchanged(command));
+  std::filesystem::rename(here.at("bin/other"), here.at("bin/tool"));
+  CHECK_FALSE(check_unchanged(command));
+
+  command = look();
+  std::filesystem::permissions(here.at("bin/tool"), std::filesystem::perms(0700));
+  CHECK_FALSE(check_unchanged(command));
+
+  command = look();
+  std::filesystem::remove(here.at("bin/tool"));
+  CHECK_FALSE(check_unchanged(command));
+
+  auto system = std::move(*resolve_command("env", here.path()));
+  CHECK(check_unchanged(system));
+  here.program("bin/env");
+  CHECK_FALSE(check_unchanged(system));
+}
