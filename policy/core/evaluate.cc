@@ -95,7 +95,8 @@ Answer ask_order(const Predicate& predicate, const json& value) {
 
 Answer ask_regex(const Predicate& predicate, const json& value) {
   if (!value.is_string()) return cannot("is no string");
-  return answer(RE2::PartialMatch(*text_of(value), *predicate.regex));
+  const std::string& text = *text_of(value);
+  return answer(predicate.regex->Match(text, 0, text.size(), RE2::UNANCHORED, nullptr, 0));
 }
 
 Answer ask_contains(const Predicate& predicate, const json& value) {

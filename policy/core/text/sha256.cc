@@ -6,6 +6,11 @@
 #include <bit>
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 namespace wardenv::policy::core {
 namespace {
 
@@ -41,13 +46,65 @@ void add_block(State& state, const unsigned char* block) {
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
 }
 
-}  // namespace
+void add_blocks_plain(State& state, const unsigned char* block, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) add_block(state, block + 64 * i);
+}
 
-std::string sha256_hex(std::string_view data) {
+#if defined(__x86_64__)
+// The SHA extensions (Intel SDM, volume 2, SHA256RNDS2 and SHA256MSG1/2) keep the state as the halves ABEF and CDGH.
+bool has_sha_extensions() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  const bool sse = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
+  return sse && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & (1U << 29)) != 0;
+}
+
+__attribute__((target("sha,sse4.1,ssse3"))) void add_blocks_by_extensions(State& state, const unsigned char* block, std::size_t count) {
+  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+  const __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0xB1);
+  const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data() + 4)), 0x1B);
+  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
+  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xF0);
+  for (; count > 0; --count, block += 64) {
+    const __m128i abef_before = abef;
+    const __m128i cdgh_before = cdgh;
+    __m128i w[4];
+    for (std::size_t i = 0; i < 4; ++i) w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 16 * i)), swap);
+    for (std::size_t round = 0; round < 64; round += 4) {
+      __m128i message = _mm_add_epi32(w[0], _mm_loadu_si128(reinterpret_cast<const __m128i*>(kRound.data() + round)));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, message);
+      message = _mm_shuffle_epi32(message, 0x0E);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, message);
+      const __m128i next = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[0], w[1]), _mm_alignr_epi8(w[3], w[2], 4)), w[3]);
+      w[0] = w[1], w[1] = w[2], w[2] = w[3], w[3] = next;
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  const __m128i feba = _mm_shuffle_epi32(abef, 0x1B);
+  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xB1);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_blend_epi16(feba, dchg, 0xF0));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+#endif
+
+using AddBlocks = void (*)(State&, const unsigned char*, std::size_t);
+
+AddBlocks fastest() {
+#if defined(__x86_64__)
+  static const bool extensions = has_sha_extensions();
+  if (extensions) return add_blocks_by_extensions;
+#endif
+  return add_blocks_plain;
+}
+
+std::string digest(std::string_view data, AddBlocks add_blocks) {
   State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
   const std::size_t whole = data.size() / 64 * 64;
-  for (std::size_t at = 0; at < whole; at += 64) add_block(state, bytes + at);
+  add_blocks(state, bytes, whole / 64);
 
   std::array<unsigned char, 128> tail{};
   const std::size_t left = data.size() - whole;
@@ -56,7 +113,7 @@ std::string sha256_hex(std::string_view data) {
   const std::size_t end = left < 56 ? 64 : 128;
   const std::uint64_t bits = std::uint64_t{data.size()} * 8;
   for (std::size_t i = 0; i < 8; ++i) tail[end - 1 - i] = static_cast<unsigned char>(bits >> (8 * i));
-  for (std::size_t at = 0; at < end; at += 64) add_block(state, tail.data() + at);
+  add_blocks(state, tail.data(), end / 64);
 
   std::string hex;
   for (const std::uint32_t word : state) {
@@ -64,5 +121,10 @@ std::string sha256_hex(std::string_view data) {
   }
   return hex;
 }
+
+}  // namespace
+
+std::string sha256_hex(std::string_view data) { return digest(data, fastest()); }
+std::string sha256_hex_plain(std::string_view data) { return digest(data, add_blocks_plain); }
 
 }  // namespace wardenv::policy::core

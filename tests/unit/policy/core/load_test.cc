@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader: what it takes, what it refuses, and where it says that the fault is.
+#include "policy/core/text/sha256.h"
 #include "tests/unit/policy/core/support.h"
 
 using namespace wardenv::policy;
@@ -37,6 +38,15 @@ TEST_CASE("policy: the digest is the SHA-256 of the text") {
   CHECK(load_document("").digest_sha256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(load_document("abc").digest_sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(load_document(std::string(1000, 'a')).digest_sha256 == "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+}
+
+TEST_CASE("policy: both ways to take a digest agree, at every length around a block") {
+  std::string text;
+  for (int i = 0; i < 300; ++i) {
+    CHECK(core::sha256_hex(text) == core::sha256_hex_plain(text));
+    text += static_cast<char>(i * 7);
+  }
+  CHECK(core::sha256_hex_plain("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_CASE("policy: JSON and YAML are one") {
