@@ -38,6 +38,21 @@ engine::Place Call::folder(bool required) {
   return {};
 }
 
+// The person at the client is told what waits for whom. To accept approves nothing: that takes `wardenv approvals` on the host, since the
+// client is what is judged. It only means "look again now". Any other answer leaves the call refused, and the approval open.
+AskState Call::ask_for_approval(const engine::Admission& admission) {
+  const std::string& id = admission.approval_id;
+  const nlohmann::json params{
+      {"message", "This call of `" + std::string(tool_) + "` waits for a person's approval (" + admission.decision.reason +
+                      "). Approve it on the host with `wardenv approvals approve " + id + "`, then accept here; decline to leave it waiting."},
+      {"requestedSchema", {{"type", "object"}, {"properties", nlohmann::json::object()}}}};
+  const InputRequest question{"approval", "elicitation/create", params.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  const Answers answers = context_.ask(std::span(&question, 1), id);
+  if (answers.state != AskState::kAnswered) return answers.state;
+  const auto answer = nlohmann::json::parse(answers.by_key.at("approval"), nullptr, false);
+  return answer.is_object() && answer.value("action", "") == "accept" ? AskState::kAnswered : AskState::kFailed;
+}
+
 bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& admitted) {
   engine::ToolCall call{.tool = std::string(tool),
                         .arguments_json = json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
@@ -46,6 +61,12 @@ bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& a
                         .cwd = folder.path(),
                         .workspace = folder.workspace};
   engine::Admission admission = service_.gate.admit(call);
+  if (!admission.allowed() && !admission.approval_id.empty()) {
+    const AskState asked = ask_for_approval(admission);
+    if (asked == AskState::kPending) refusal_ = input_required();
+    if (asked == AskState::kPending) return false;
+    if (asked == AskState::kAnswered) admission = service_.gate.admit(call);
+  }
   if (admission.allowed()) {
     admitted.admissions.push_back(std::move(admission));
     return true;

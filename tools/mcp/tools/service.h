@@ -62,6 +62,7 @@ class Call {
   ToolResult refusal() { return std::move(refusal_); }
 
  private:
+  AskState ask_for_approval(const engine::Admission& admission);
   bool judge(std::string_view tool, const engine::Place& folder, Admitted& admitted);
   Status grant(Admitted& admitted, const std::vector<std::string>& asked);
 
