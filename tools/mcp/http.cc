@@ -125,7 +125,7 @@ Status HttpServer::Impl::listen() {
   const auto address = asio::ip::make_address(name.starts_with('[') ? name.substr(1, name.size() - 2) : name, error);
   if (error) return fail(ErrorCode::kBadInput, "`" + options.host + "` is no address to listen on", "for example 127.0.0.1:8080 or [::1]:8080");
   shared.origins = {address.is_loopback(), options.allowed_origins};
-  if (!address.is_loopback() && !options.grant_of_token) {
+  if (!address.is_loopback() && (!options.grant_of_token || (options.asks_for_tokens && !options.asks_for_tokens()))) {
     return fail(ErrorCode::kBadInput, "`" + options.host + "` can be reached by others, and no grant of the policy has a token",
                 "add a grant with `token_sha256` to the policy, or listen on 127.0.0.1");
   }

@@ -127,7 +127,9 @@ bool Connection::admit() {
   const std::string_view path = view(parser_->get().target());
   const bool open_to_all = path == "/healthz" || path.starts_with(kMetadataPath) || parser_->get().method() == http::verb::options;
   grant_ = shared_.options.default_grant;
-  if (!shared_.options.grant_of_token || open_to_all) return true;
+  const HttpOptions& options = shared_.options;
+  const bool asked = options.grant_of_token && (!shared_.origins.loopback_only || !options.asks_for_tokens || options.asks_for_tokens());
+  if (!asked || open_to_all) return true;
   const auto token = bearer_of(field("Authorization"));
   const auto grant = token ? shared_.options.grant_of_token(*token) : std::nullopt;
   if (!grant) return challenge(token ? "invalid_token" : ""), false;

@@ -93,7 +93,8 @@ int serve_http(const Options& options, Parts& parts, mcp::Server& server, mcp::M
   mcp::HttpServer* serving = nullptr;
   mcp::HttpOptions http{.host = options.host, .port = options.port, .allowed_origins = options.origins, .tls_cert = options.tls_cert,
                         .tls_key = options.tls_key, .default_grant = parts.grant};
-  if (parts.gate->has_grant_tokens()) http.grant_of_token = [gate = parts.gate](std::string_view token) { return gate->grant_of_token(token); };
+  http.grant_of_token = [gate = parts.gate](std::string_view token) { return gate->grant_of_token(token); };
+  http.asks_for_tokens = [gate = parts.gate] { return gate->has_grant_tokens(); };
   http.metrics = [&] { return metrics.text(server.load(), serving->connections()); };
   auto opened = mcp::HttpServer::open(server, std::move(http));
   if (!opened) return complain(opened.error());
