@@ -2,7 +2,11 @@
 // The way of a call through the gate: what allows it, what stops it, what is given back, what is written down.
 #include "engine/gate/gate.h"
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <fstream>
@@ -172,6 +176,43 @@ TEST_CASE("an approval lets one call pass, exactly as it was shown") {
   RunReport report = ended(true);
   (*gate)->finish(passes, report);
   CHECK_FALSE((*gate)->admit(scene.call(R"({"command": "rm"})")).allowed());
+}
+
+TEST_CASE("a call that waits is told to the webhook, once and signed") {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener, 8) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  std::string received;
+  std::thread receiver([&] {
+    const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    char buffer[4096];
+    ssize_t got = 0;
+    while (received.find("\"approve\"") == std::string::npos && (got = ::read(client, buffer, sizeof buffer)) > 0) received.append(buffer, static_cast<std::size_t>(got));
+    constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    (void)!::write(client, kAnswer.data(), kAnswer.size());
+    ::close(client);
+  });
+  ::setenv("WARDENV_TEST_SECRET", "key", 1);
+  const Scene scene;
+  {
+    auto gate = scene.open(R"({"version": "1", "default": "deny", "approvals": {"webhook": {"url": "http://127.0.0.1:)" + std::to_string(ntohs(address.sin_port)) +
+                           R"(/x", "secret_env": "WARDENV_TEST_SECRET"}}, "tools": {"run_in_venv": {"action": "require_approval"}}})");
+    REQUIRE(gate);
+    const Admission waits = (*gate)->admit(scene.call());
+    CHECK_FALSE(waits.approval_id.empty());
+    (void)(*gate)->admit(scene.call());   // the same one: not told again
+    receiver.join();
+    CHECK(received.find(waits.approval_id) != std::string::npos);
+    CHECK(received.find("sha256=") != std::string::npos);
+  }
+  pollfd again{listener, POLLIN, 0};
+  CHECK(::poll(&again, 1, 0) == 0);
+  ::close(listener);
 }
 
 TEST_CASE("a hook can deny, or ask for a person, and never allow what is denied") {
