@@ -16,11 +16,6 @@ using Args = std::span<const std::string_view>;
 Verdict allowed() { return {true, {}, {}}; }
 Verdict denied(const std::string& rule, std::string reason) { return {false, rule, std::move(reason)}; }
 
-// Why a table has no such entry, in words that differ for what was probably meant.
-const char* unknown_flag(std::string_view arg) {
-  return arg.starts_with("--") ? " is not declared for (long flags are never abbreviated) " : " is not declared for ";
-}
-
 // One level of a command: its flags and positionals, up to the end or to where another grammar takes over.
 class Level {
  public:
@@ -94,7 +89,7 @@ class Level {
     cluster(arg.substr(1));
   }
 
-  void unknown(std::string_view name) { deny(grammar_.places.flags, in_backticks(name) + unknown_flag(name) + command()); }
+  void unknown(std::string_view name) { deny(grammar_.places.flags, in_backticks(name) + " is not declared for " + command()); }
 
   // The flag stands alone: its value, where it must have one, is the next argument.
   void plain(const FlagRule& rule) {
