@@ -314,7 +314,7 @@ TEST_CASE("a run goes on in the background, for its owner only") {
   served.make_venv();
   const json started = served.call("start_run", {{"current_working_dir", served.scratch.path()},
                                                  {"command", "python"},
-                                                 {"args", {"-c", "import time; print('one'); open('ready', 'w'); time.sleep(60)"}}});
+                                                 {"args", {"-c", "import sys, time; sys.stdout.write('one\\n'); time.sleep(60)"}}});
   INFO(started.dump());
   REQUIRE(started["is_error"] == false);
   const std::string id = started["run_id"];
