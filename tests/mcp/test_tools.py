@@ -92,14 +92,14 @@ class Served(unittest.TestCase):
         os.mkdir(self.workspace)
         self.ids = iter(range(1, 10_000))
 
-    def serve(self, policy=None, *options):
+    def serve(self, policy=None, *options, **environment):
         argv = [wt.WARDENV, "serve", "--stdio", "--workspace", self.workspace, *options]
         if policy is not None:
             path = os.path.join(self.root, "policy.json")
             with open(path, "w") as file:
                 json.dump(policy, file)
             argv += ["--policy", path]
-        self.server = Stdio(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root)
+        self.server = Stdio(argv, env=wt.environment(state=os.path.join(self.root, "state"), **environment), cwd=self.root)
         self.addCleanup(self.server.close)
         return self.server
 
@@ -147,6 +147,20 @@ class WholeStory(Served):
         self.assertTrue(synced.get("ok"), synced)
         self.assertIn({"name": "alpha", "to": "2.0"}, synced["packages"])
         self.assertTrue(any(path.endswith("alpha-2.0-py3-none-any.whl") for path in index.asked))
+
+    def test_the_index_of_the_host_without_a_profile(self):
+        index = Index()
+        self.addCleanup(index.close)
+        self.serve(None, PIP_INDEX_URL=f"http://{INDEX_HOST}:{index.port}/simple", PIP_TRUSTED_HOST=INDEX_HOST)
+        self.assertTrue(self.here("init").get("ok"))
+        added = self.here("add_packages", package_names=["alpha", "beta"], dev=True)
+        self.assertTrue(added.get("ok"), added)
+        with open(os.path.join(self.workspace, "pyproject.toml")) as file:
+            text = file.read()
+        self.assertIn("[dependency-groups]", text)
+        # Installing once leaves nobody with a network.
+        tried = self.here("run_in_venv", command="python", args=["-c", f"import socket; socket.create_connection(('{INDEX_HOST}', {index.port}), 2)"])
+        self.assertNotEqual(tried["exit_code"], 0)
 
     def test_nothing_but_the_index_can_be_reached(self):
         index, other = Index(), Index()
