@@ -212,8 +212,11 @@ class RedisQuota final : public QuotaStore {
     Script script("give_back");
     for (const Receipt::Entry& entry : receipt.entries) script.add(entry.key, entry.window, entry.mode, entry.amount, std::to_string(entry.place));
     if (receipt.entries.empty()) return {};
-    const auto numbers = run(script);
-    return numbers ? Status() : tl::unexpected(numbers.error());
+    // Never twice, which would hand out too much: on a connection of its own, that can't have gone stale, and not tried again.
+    auto connection = connect();
+    if (!connection) return tl::unexpected(std::move(connection).error().error);
+    auto numbers = run_on(std::move(*connection), script);
+    return numbers ? Status() : tl::unexpected(std::move(numbers).error().error);
   }
 
   Result<std::uint64_t> used(std::string_view key, std::chrono::milliseconds window, WindowMode mode) override {
@@ -249,7 +252,7 @@ class RedisQuota final : public QuotaStore {
   }
 
   // On a connection that the server had closed meanwhile (it restarted, it was idle) another is tried, once. Should the first one have
-  // counted after all, the call is counted twice: never too little. A time-out is not tried again.
+  // counted after all, a reservation is counted twice: never too little. A time-out is not tried again.
   Result<Numbers> run(const Script& script) {
     auto numbers = run_once(script);
     if (!numbers && numbers.error().kind == Trouble::Kind::kClosed) {
@@ -264,15 +267,19 @@ class RedisQuota final : public QuotaStore {
   Attempt<Numbers> run_once(const Script& script) {
     auto connection = take();
     if (!connection) return tl::unexpected(std::move(connection).error());
-    auto reply = (*connection)->command(script.words("EVALSHA", digest_));
+    return run_on(std::move(*connection), script);
+  }
+
+  Attempt<Numbers> run_on(std::unique_ptr<Connection> connection, const Script& script) {
+    auto reply = connection->command(script.words("EVALSHA", digest_));
     if (reply && (*reply)->type == REDIS_REPLY_ERROR && std::strncmp((*reply)->str, "NOSCRIPT", 8) == 0) {
-      reply = (*connection)->demand(script.words("EVAL", kRedisScript));   // the server restarted
+      reply = connection->demand(script.words("EVAL", kRedisScript));   // the server restarted
     } else if (reply && (*reply)->type == REDIS_REPLY_ERROR) {
       reply = tl::unexpected(Trouble{{ErrorCode::kHost, "the quota store at `" + address_.shown() + "` refused: " + (*reply)->str,
                                       "mend the server or its settings; until then nothing is allowed", 0}});
     }
     if (!reply) return tl::unexpected(std::move(reply).error());
-    put_back(std::move(*connection));
+    put_back(std::move(connection));
     return read_numbers(**reply);
   }
 

@@ -2,9 +2,15 @@
 // The Redis store against the memory store, a private server that dies and comes back, and servers that must not be trusted.
 #include "policy/quota/redis_url.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <atomic>
 #include <mutex>
 #include <random>
+#include <thread>
 
+#include "sandbox/base/unique_fd.h"
 #include "tests/unit/policy/quota/processes.h"
 
 using namespace wardenv;
@@ -186,6 +192,60 @@ TEST_CASE("Redis logs in by the URL, and no error holds the password") {
     CHECK((store.error().message + store.error().hint).find("s3cret") == std::string::npos);
     CHECK((store.error().message + store.error().hint).find("someone") == std::string::npos);
   }
+}
+
+// Answers as Redis would, but closes the connection instead of saying that it gave back; counts how often it was asked to.
+class ServerThatHangsUp {
+ public:
+  explicit ServerThatHangsUp(const std::string& path) : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener_.get(), 8) == 0);
+    thread_ = std::thread([this] {
+      for (int client = -1; (client = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+        clients_.emplace_back([this, owned = UniqueFd(client)] { serve(owned.get()); });
+      }
+    });
+  }
+  ~ServerThatHangsUp() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+    for (std::thread& client : clients_) client.join();
+  }
+  std::atomic<int> given_back = 0;
+
+ private:
+  void serve(int client) {
+    char buffer[65536];
+    for (ssize_t got = 0; (got = ::recv(client, buffer, sizeof buffer, 0)) > 0;) {
+      const std::string_view text(buffer, static_cast<std::size_t>(got));
+      std::string answer;
+      if (text.find("INFO") != std::string_view::npos) answer = "$16\r\nx\r\nrole:master\r\n\r\n";
+      else if (text.find("SCRIPT") != std::string_view::npos) answer = "$1\r\nd\r\n";
+      if (text.find("EVALSHA") != std::string_view::npos) {
+        ++given_back;
+        ::shutdown(client, SHUT_RDWR);
+        return;
+      }
+      (void)!::send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+  }
+
+  UniqueFd listener_;
+  std::thread thread_{};
+  std::vector<std::thread> clients_{};   // end when the store has gone
+};
+
+TEST_CASE("what may have been given back in Redis is not given back again") {
+  const Folder folder;
+  ServerThatHangsUp server(folder.at("s"));
+  const auto store = open_redis_quota("unix://" + folder.at("s"));
+  REQUIRE(store);
+  const Receipt receipt{.entries = {{.key = "k", .window = kLong, .mode = WindowMode::kFixed, .amount = 1, .place = 5}}};
+  CHECK_FALSE((*store)->give_back(receipt));
+  CHECK(server.given_back == 1);
 }
 
 TEST_CASE("a Redis server that forgets when it is full is refused") {
