@@ -69,20 +69,30 @@ Status add_protected(WorkspaceView& view, const std::string& name) {
   return {};
 }
 
+// What is in the folder, in order. One reading costs less than asking for each protected name.
+Result<std::vector<std::string>> names_in(const std::string& dir) {
+  DIR* folder = ::opendir(dir.c_str());
+  if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + dir + "`");
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  ::closedir(folder);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 Status add_all_protected(WorkspaceView& view) {
-  for (const char* name : kProtected) WARDENV_TRY(add_protected(view, name));
+  auto names = names_in(view.dir);
+  if (!names) return tl::unexpected(names.error());
+  for (const std::string name : kProtected) {
+    if (std::binary_search(names->begin(), names->end(), name.substr(0, name.find('/')))) WARDENV_TRY(add_protected(view, name));
+  }
   struct stat status {};
   const std::string git = view.dir + "/.git";
   // A worktree or submodule: .git is a file that says where the repository is.
   if (::lstat(git.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) WARDENV_TRY(add_protected(view, ".git"));
-  DIR* folder = ::opendir(view.dir.c_str());
-  if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + view.dir + "`");
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(folder)) {
-    if (std::string(entry->d_name).ends_with(".pth")) names.emplace_back(entry->d_name);
+  for (const std::string& name : *names) {
+    if (name.ends_with(".pth")) WARDENV_TRY(add_protected(view, name));
   }
-  ::closedir(folder);
-  for (const std::string& name : names) WARDENV_TRY(add_protected(view, name));
   return {};
 }
 

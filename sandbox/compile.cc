@@ -68,6 +68,7 @@ class Compiler {
     masks();
     landlock_ruleset();
     landlock_allow(early_);
+    if (facts_.is_root()) step({.op = Op::kPivot});   // what comes later is opened by the launcher
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
     limits_from_cgroup();
     open_trees(late_);
@@ -75,7 +76,8 @@ class Compiler {
     symlinks(Part::kLate);
     attach_mounts(late_);
     protect();
-    step({.op = Op::kPivot});
+    if (!facts_.is_root()) step({.op = Op::kPivot});
+    step({.op = Op::kSealRoot});
     resource_limits();
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});

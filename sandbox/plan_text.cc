@@ -41,6 +41,7 @@ constexpr std::array kOpNames = {
     OpName{Op::kMask, "mask"},
     OpName{Op::kNoNestedUserns, "no-nested-userns"},
     OpName{Op::kPivot, "pivot-root"},
+    OpName{Op::kSealRoot, "seal-root"},
     OpName{Op::kRlimit, "rlimit"},
     OpName{Op::kAffinity, "affinity"},
     OpName{Op::kDropBounding, "drop-bounding-set"},
@@ -126,6 +127,7 @@ std::string details(const PlanStep& step) {
     case Op::kDetach:
     case Op::kNoNestedUserns:
     case Op::kPivot:
+    case Op::kSealRoot:
     case Op::kDropBounding:
     case Op::kDropCapabilities:
     case Op::kNoNewPrivileges:

@@ -48,6 +48,7 @@ enum class Op : uint16_t {
   kMask,              // t is covered by u, an empty read-only folder or file; after kPivot
   kNoNestedUserns,    // user.max_user_namespaces = 0 in our user namespace
   kPivot,             // pivot_root(2), the old root is detached
+  kSealRoot,          // the new root's own files become read-only
   kRlimit,            // setrlimit(2) resource a to b
   kAffinity,          // sched_setaffinity(2) to b of the CPUs of mask a
   kDropBounding,      // capabilities(7): the bounding set is emptied; what is held is kept

@@ -89,6 +89,7 @@ int proc_step(Context&, const wire::Step&);
 int pts_step(Context&, const wire::Step&);
 int mask_step(Context&, const wire::Step&);
 int pivot_step(Context&, const wire::Step&);
+int seal_root_step(Context&, const wire::Step&);
 int no_nested_userns_step(Context&, const wire::Step&);
 
 int clone_step(Context&, const wire::Step&);

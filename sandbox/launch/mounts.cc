@@ -231,7 +231,10 @@ int pivot_step(Context& context, const wire::Step&) {
   if (old_root < 0) return errno;
   if (fchdir(context.root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) return close_and(old_root, errno);
   if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) return close_and(old_root, errno);
-  close(old_root);
+  return close_and(old_root, 0);
+}
+
+int seal_root_step(Context& context, const wire::Step&) {
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   return error_of(syscall(kernel::kSysMountSetattr, context.root, "", kEmptyPath, &attributes, sizeof attributes));

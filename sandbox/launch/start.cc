@@ -26,7 +26,7 @@ constexpr StepFunction kSteps[] = {
     loopback_up_step,  listen_step,          hostname_step,       map_ids_by_self_step,   await_maps_step,   become_user_step,
     detach_step,       new_root_step,        folder_step,         symlink_step,           file_step,
     attach_step,       rebind_step,          proc_step,           pts_step,               mask_step,
-    no_nested_userns_step, pivot_step,       rlimit_step,         affinity_step,          drop_bounding_step,  drop_capabilities_step,
+    no_nested_userns_step, pivot_step,  seal_root_step,  rlimit_step,         affinity_step,          drop_bounding_step,  drop_capabilities_step,
     no_new_privileges_step, landlock_ruleset_step, landlock_allow_step, landlock_restrict_step, close_descriptors_step,
     seccomp_step,
 };

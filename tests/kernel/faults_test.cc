@@ -180,6 +180,7 @@ TEST_CASE("runs leave no descriptor, process or control group") {
   const int runs = more != nullptr ? ::atoi(more) : 200;
   ScratchFolder workspace;
   const std::size_t before = open_descriptors();
+  const std::string mounts = mount_table();
   for (const Ahead ahead : {Ahead::kNo, Ahead::kYes}) {
     auto engine = Engine::create({.ahead = ahead, .launcher = {}});
     REQUIRE(engine);
@@ -188,10 +189,12 @@ TEST_CASE("runs leave no descriptor, process or control group") {
       const RunReport report = engine->run(request(workspace, {"/usr/bin/true"}));
       if (report.exit_code != 0) FAIL("run " << i << ": " << (report.error ? report.error->message : report.err.text));
     }
+    CHECK(descriptors_of(launcher) <= 64);  // its own, one namespace for each owner of a folder, and what is prepared
     CHECK(children_of(launcher).size() <= (ahead == Ahead::kYes ? 8U : 1U));  // what is prepared, and what is on its way out
     engine = tl::unexpected(Error{});
     CHECK(gone(launcher));
     CHECK(open_descriptors() == before);
+    CHECK(mount_table() == mounts);
     CHECK(no_cgroup_left());
   }
 }

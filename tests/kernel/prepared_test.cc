@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -41,12 +39,6 @@ int run_once(Engine& engine, const RunRequest& run) {
   });
   REQUIRE(there);
   return waiting;
-}
-
-std::size_t descriptors_of(int pid) {
-  std::error_code ignored;
-  const std::filesystem::directory_iterator folder("/proc/" + std::to_string(pid) + "/fd", ignored);
-  return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
 }
 
 std::uint32_t early_steps(Engine& engine, const RunRequest& request) {

@@ -47,4 +47,10 @@ bool no_cgroup_left();
 
 std::size_t open_descriptors();
 
+// Of another process; 0 where we may not look.
+std::size_t descriptors_of(int pid);
+
+// The mounts that we see.
+std::string mount_table();
+
 }  // namespace wardenv::testing

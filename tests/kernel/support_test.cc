@@ -102,6 +102,19 @@ bool no_cgroup_left() {
   return eventually([] { return cgroup_count() == 0; });
 }
 
+std::size_t descriptors_of(int pid) {
+  std::error_code ignored;
+  const fs::directory_iterator folder("/proc/" + std::to_string(pid) + "/fd", ignored);
+  return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
+}
+
+std::string mount_table() {
+  std::ifstream file("/proc/self/mountinfo");
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{}));
 }

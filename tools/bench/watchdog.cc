@@ -33,7 +33,9 @@ Cell make_cell(const Site& site, const OvershootPlan& plan) {
   const Cell cell{site.folder() + "/overshoot"};
   fs::create_directories(cell.folder + "/work");
   fs::copy_file(plan.wardenv, cell.wardenv());
-  fs::copy_file(fs::path(plan.wardenv).parent_path() / "wardenv-launcher", cell.folder + "/wardenv-launcher");
+  for (const char* name : {"wardenv-launcher", "wardenv-cli"}) {
+    fs::copy_file(fs::path(plan.wardenv).parent_path() / name, cell.folder + "/" + name);
+  }
   fs::copy_file(plan.hog, cell.hog());
   if (::geteuid() == 0 && ::chown((cell.folder + "/work").c_str(), plan.user, plan.user) != 0) {
     throw fs::filesystem_error("chown", std::error_code(errno, std::generic_category()));

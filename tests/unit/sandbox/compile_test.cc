@@ -91,7 +91,7 @@ TEST_CASE("named egress is a private network like none, and a socket more, which
   CHECK(plan->enforced == none->enforced);
   CHECK(*encode_early(*plan) == *encode_early(*none));
   CHECK(position(*plan, wire::Op::kListen) >= plan->early_steps);
-  CHECK(position(*plan, wire::Op::kListen) < position(*plan, wire::Op::kPivot));
+  CHECK(position(*plan, wire::Op::kListen) < position(*plan, wire::Op::kSealRoot));
 }
 
 TEST_CASE("a plan survives its bytes") {
@@ -127,7 +127,7 @@ TEST_CASE("what is applied ahead depends on nothing of the single run") {
     CHECK(*encode_early(*one) == *encode_early(*two));
     for (std::uint32_t i = 0; i < one->early_steps; ++i) CHECK(one->steps[i].text.find("/srv") == std::string::npos);
     CHECK(std::none_of(one->steps.begin(), one->steps.begin() + one->early_steps,
-                       [](const PlanStep& step) { return step.op == wire::Op::kSeccomp || step.op == wire::Op::kPivot; }));
+                       [](const PlanStep& step) { return step.op == wire::Op::kSeccomp || step.op == wire::Op::kSealRoot; }));
   }
 }
 
@@ -159,10 +159,16 @@ TEST_CASE("the steps that `wardenv run` has applied at once are those that every
 }
 
 TEST_CASE("walls come in the order that makes them hold") {
-  auto plan = compile(small_spec(), root_facts());
+  const HostFacts facts = GENERATE(root_facts(), user_facts());
+  auto plan = compile(small_spec(), facts);
   REQUIRE(plan);
   CHECK(position(*plan, wire::Op::kClone) < position(*plan, wire::Op::kNewRoot));
-  CHECK(position(*plan, wire::Op::kPivot) < position(*plan, wire::Op::kDropCapabilities));
+  CHECK(position(*plan, wire::Op::kPivot) < position(*plan, wire::Op::kSealRoot));
+  CHECK(position(*plan, wire::Op::kSealRoot) < position(*plan, wire::Op::kDropCapabilities));
+  // A folder of the run is opened where the host is still to be seen: by the launcher, or before the old root goes.
+  for (std::size_t i = position(*plan, wire::Op::kPivot); i < plan->steps.size(); ++i) {
+    if (plan->steps[i].op == wire::Op::kOpenTree) CHECK((plan->steps[i].flags & wire::kFlagByLauncher) != 0);
+  }
   CHECK(position(*plan, wire::Op::kDropCapabilities) < position(*plan, wire::Op::kNoNewPrivileges));
   CHECK(position(*plan, wire::Op::kNoNewPrivileges) < position(*plan, wire::Op::kLandlockRestrict));
   CHECK(position(*plan, wire::Op::kLandlockRestrict) < position(*plan, wire::Op::kCloseDescriptors));

@@ -131,7 +131,7 @@ TEST_CASE("what threats name is refused") {
 TEST_CASE("arguments") {
   SECTION("clone makes threads and processes, no namespaces") {
     CHECK(allowed(SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD}));
-    for (std::uint64_t flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
+    for (std::uint64_t flag : std::initializer_list<std::uint64_t>{CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
       CHECK_FALSE(allowed(SYS_clone, {17 | flag}));
       CHECK_FALSE(allowed(SYS_clone, {17 | flag | kGarbage}));
     }
@@ -154,7 +154,7 @@ TEST_CASE("arguments") {
     CHECK_FALSE(allowed(SYS_socket, {AF_INET, SOCK_RAW, 1}));
     CHECK_FALSE(allowed(SYS_socket, {AF_INET, SOCK_STREAM, 132}));
     CHECK_FALSE(allowed(SYS_socket, {AF_INET, SOCK_STREAM, 262}));
-    for (std::uint64_t family : {AF_VSOCK, AF_ALG, AF_PACKET, AF_BLUETOOTH, AF_XDP}) CHECK_FALSE(allowed(SYS_socket, {family, SOCK_DGRAM, 0}));
+    for (std::uint64_t family : std::initializer_list<std::uint64_t>{AF_VSOCK, AF_ALG, AF_PACKET, AF_BLUETOOTH, AF_XDP}) CHECK_FALSE(allowed(SYS_socket, {family, SOCK_DGRAM, 0}));
   }
   SECTION("fcntl takes no leases") {
     CHECK(allowed(SYS_fcntl, {0, F_SETFD}));
