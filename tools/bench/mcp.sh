@@ -4,7 +4,7 @@
 # Needs the npm packages that tests/conformance has installed (BUILD/npm). Prints one JSON line for each figure.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
-build=${1:-$here/build-dev}
+build=$(realpath "${1:-$here/build-dev}")
 bench=$build/bin/wardenv-bench-mcp
 fixture=$build/bin/wardenv-conformance-fixture
 npm=$build/npm
