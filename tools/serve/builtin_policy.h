@@ -14,7 +14,7 @@ inline constexpr const char* kBuiltinPolicy = R"({
     "add_package": {"limits": [{"counter": "install_rate", "window": "minute", "max": 30, "scope": "grant"}]},
     "add_packages": {"limits": [{"counter": "install_rate", "window": "minute", "max": 30, "scope": "grant"}]},
     "run_python": {"limits": [{"counter": "run_in_venv_rate", "window": "minute", "max": 10, "scope": "grant"}]},
-    "start_run": {"limits": [{"counter": "run_in_venv_rate", "window": "minute", "max": 10, "scope": "grant"}]},
+    "start_run": {},
     "list_packages": {}, "describe_environment": {}, "read_file": {}, "write_file": {}, "list_files": {},
     "run_status": {}, "cancel_run": {}, "list_runs": {}
   }
