@@ -69,7 +69,7 @@ TEST_CASE("hooks: a program reads the event, and nothing else of ours") {
   REQUIRE(leaked.valid());
   const std::string out = scratch.at("out");
   const HookAnswer answer = ask_shell("cat > " + out + ".event; env > " + out + ".env; ls -l /proc/$$/fd > " + out + ".fd; pwd > " + out +
-                                      ".pwd; ps -o sid= -o pid= -p $$ > " + out + R"(.sid; grep Sig /proc/$$/status > )" + out + R"(.sig; echo '{"decision":"allow"}')");
+                                      ".pwd; ps -o sid= -o pid= -p $$ > " + out + R"(.sid; grep Sig /proc/self/status > )" + out + R"(.sig; echo '{"decision":"allow"}')");
   ::unsetenv("WARDENV_TEST_SECRET");
   CHECK(answer.decision == HookDecision::kAllow);
   const auto text = [&](const std::string& name) {
