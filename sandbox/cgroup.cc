@@ -176,13 +176,14 @@ CgroupUsage CgroupLeaf::usage() const {
   return usage;
 }
 
-// Every process is dead by now, but the kernel may still be taking the last one apart: a few short waits.
+// Every process is dead by now, but the kernel may still be taking the last one apart, on a busy host for long: short waits, then longer
+// ones, two seconds in all. What is still there then is taken by the next start's sweep.
 void CgroupLeaf::remove() {
   for (Folder& folder : folders_) {
     if (folder.path.empty()) continue;
-    for (int attempt = 0; attempt < 50 && ::rmdir(folder.path.c_str()) < 0 && errno == EBUSY; ++attempt) {
+    for (int attempt = 0; attempt < 140 && ::rmdir(folder.path.c_str()) < 0 && errno == EBUSY; ++attempt) {
       if (kind_ == CgroupKind::kV2 && attempt == 0) (void)write_value(folder.fd.get(), "cgroup.kill", "1");
-      ::usleep(2000);
+      ::usleep(attempt < 50 ? 2'000 : 20'000);
     }
   }
   folders_.clear();

@@ -81,6 +81,11 @@ class Builder {
 }  // namespace
 
 std::optional<std::string> parse_strict(std::string_view text, json& value, std::size_t max_depth) {
+  // The library takes a NUL byte for the end of the text.
+  if (text.find('\0') != std::string_view::npos) {
+    value = nullptr;
+    return "malformed JSON: a NUL byte";
+  }
   Builder builder(value, max_depth);
   try {
     if (json::sax_parse(text.begin(), text.end(), &builder)) return std::nullopt;

@@ -242,6 +242,17 @@ TEST_CASE("a hook can deny, or ask for a person, and never allow what is denied"
   CHECK((*closed)->admit(scene.call()).decision.rule == "(default deny)");
 }
 
+TEST_CASE("a hook's bare name is a program of the system, or a denial") {
+  const Scene scene;
+  const auto hooked = [&](const std::string& run) {
+    auto gate = scene.open(R"({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "before_run", "run": )" + run + R"(, "timeout": "10s"}]})");
+    REQUIRE(gate);
+    return (*gate)->admit(scene.call()).decision;
+  };
+  CHECK(hooked(R"(["printf", "{\"decision\": \"abstain\"}"])").effect == Effect::kAllow);
+  CHECK(hooked(R"(["no-such-program-of-ours"])").rule == "/hooks/0");
+}
+
 TEST_CASE("a hook after the run can withhold the output") {
   const Scene scene;
   const std::string script = scene.folder.at("hook");

@@ -24,6 +24,12 @@ TEST_CASE("what two readers could read in two ways is refused") {
   }
 }
 
+TEST_CASE("a NUL byte ends nothing") {
+  nlohmann::json value;
+  CHECK_FALSE(parse_strict(R"({"a":1})", value));
+  CHECK(parse_strict(std::string_view("{\"a\":1}\0{\"b\":2}", 15), value));
+}
+
 TEST_CASE("depth has an end") {
   nlohmann::json value;
   CHECK_FALSE(parse_strict(std::string(8, '[') + std::string(8, ']'), value, 8).has_value());
