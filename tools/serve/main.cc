@@ -39,6 +39,7 @@ int signals_as_descriptor() {
   for (const int signal : {SIGTERM, SIGHUP, SIGINT}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);   // a log that may not grow is an error of that call, not our end
   return signalfd(-1, &set, SFD_CLOEXEC);
 }
 

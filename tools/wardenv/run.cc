@@ -39,6 +39,7 @@ void catch_signals() {
   for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+  ::sigaction(SIGXFSZ, &action, nullptr);   // an audit log that may not grow refuses the run
 }
 
 engine::RunReport failed(Error error) {
