@@ -30,9 +30,10 @@ enum class OnOutputLimit {
 // leaves there (scripts, .pth files) runs wherever the venv is used next, so such a venv is to be used in sandboxes only.
 enum class VenvAccess { kReadOnly, kWritable };
 
-// A folder or file of the host that a policy profile adds to what a command sees, at the same path.
+// A folder or file of the host that a policy profile adds to what a command sees.
 struct ProfileMount {
   std::string path{};                            // absolute; resolved before it is mounted
+  std::string target{};                          // absolute and normalised, where it is seen; empty: at the same path
   Access access = Access::kReadOnly;             // kDirect: files keep their owner outside, and the command can write
   bool operator==(const ProfileMount&) const = default;
 };

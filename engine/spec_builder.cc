@@ -92,6 +92,17 @@ Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   return {};
 }
 
+// Places that the sandbox makes by itself: nothing lies in the first three, and nothing covers any of them.
+bool is_ours(const std::string& target, const std::string& home) {
+  for (const std::string& place : {std::string("/proc"), std::string("/dev"), std::string("/sys")}) {
+    if (is_beneath(target, place)) return true;
+  }
+  for (const std::string& place : {std::string("/proc"), std::string("/dev"), std::string("/etc"), std::string("/tmp"), std::string("/var/empty"), std::string("/var/none"), home}) {
+    if (is_beneath(place, target)) return true;
+  }
+  return false;
+}
+
 // After add_workspace. What a profile names is the operator's word, but never the state folder, and never a folder with a folder of ours in it.
 Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec) {
   for (const ProfileMount& mount : request.mounts) {
@@ -101,14 +112,15 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
     if (state && (is_beneath(state->real, real->real) || is_beneath(real->real, state->real))) {
       return fail(ErrorCode::kBadInput, "the profile's mount `" + mount.path + "` holds or belongs to wardenv's state");
     }
-    const auto taken = [&](const sandbox::Mount& other) { return is_beneath(other.target, real->real); };
-    if (std::any_of(spec.mounts.begin(), spec.mounts.end(), taken)) {
+    const std::string& target = mount.target.empty() ? real->real : mount.target;
+    const auto taken = [&](const sandbox::Mount& other) { return is_beneath(other.target, target); };
+    if (is_ours(target, spec.home) || std::any_of(spec.mounts.begin(), spec.mounts.end(), taken)) {
       return fail(ErrorCode::kBadInput, "the profile's mount `" + mount.path + "` would cover what the sandbox has already", "name a folder of its own");
     }
-    append(spec.symlinks, real->symlinks);
+    if (mount.target.empty()) append(spec.symlinks, real->symlinks);
     const bool writable = mount.access == Access::kDirect;
     spec.mounts.push_back({.source = real->real,
-                           .target = real->real,
+                           .target = target,
                            .writable = writable ? sandbox::Writable::kYes : sandbox::Writable::kNo,
                            .owner_mapped = true});
   }

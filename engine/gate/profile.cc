@@ -115,16 +115,14 @@ class Tightener {
 
 const RunRequest Tightener::kDefaults{};
 
-Status add_mounts(const Profile& granted, const std::string& workspace, RunRequest& request) {
+void add_mounts(const Profile& granted, const std::string& workspace, RunRequest& request) {
   constexpr std::string_view kWorkspace = "{workspace}";
   for (const policy::ProfileMount& mount : granted.mounts) {
     auto place = [&](const std::string& path) { return path.starts_with(kWorkspace) ? workspace + path.substr(kWorkspace.size()) : path; };
-    if (place(mount.source) != place(mount.target)) {
-      return fail(ErrorCode::kBadInput, "the policy's mount `" + mount.source + "` is to appear elsewhere, which is not available in this version", "give it no target");
-    }
-    request.mounts.push_back({place(mount.source), mount.access == policy::ProfileAccess::kDirect ? Access::kDirect : Access::kReadOnly});
+    const Access access = mount.access == policy::ProfileAccess::kDirect ? Access::kDirect : Access::kReadOnly;
+    const bool same = place(mount.source) == place(mount.target);
+    request.mounts.push_back({.path = place(mount.source), .target = same ? "" : place(mount.target), .access = access});
   }
-  return {};
 }
 
 // Compiled once for each list of names: libseccomp takes a millisecond.
@@ -154,7 +152,8 @@ Status add_syscalls(const std::vector<std::string>& names, RunRequest& request) 
 Status apply_profile(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request) {
   WARDENV_TRY(add_syscalls(granted.seccomp_allow, request));
   WARDENV_TRY(Tightener(granted, asked, request).apply());
-  return add_mounts(granted, workspace, request);
+  add_mounts(granted, workspace, request);
+  return {};
 }
 
 Status check_profile(const Profile& profile) {

@@ -44,6 +44,22 @@ TEST_CASE("a profile's folder is seen, and written only where the profile says s
   CHECK(there(data.path() + "/left"));
 }
 
+TEST_CASE("a profile's folder can appear elsewhere, and nowhere where the sandbox has its own") {
+  ScratchFolder workspace;
+  ScratchFolder data;
+  data.write("fact", "42");
+  RunRequest wanted = request(workspace, {"/bin/cat", "/srv/models/fact"});
+  wanted.mounts = {{.path = data.path(), .target = "/srv/models"}};
+  CHECK(run(wanted).out.text == "42");
+  for (const char* target : {"/", "/proc", "/proc/1", "/dev", "/dev/shm", "/etc", "/tmp", "/usr", "/home", "/home/wardenv", "/var", "/sys"}) {
+    INFO(target);
+    wanted.mounts = {{.path = data.path(), .target = target}};
+    const RunReport report = run(wanted);
+    CHECK(report.outcome == Outcome::kSetupFailed);
+    CHECK_FALSE(report.entered);
+  }
+}
+
 TEST_CASE("a profile's folder never covers what the sandbox has, and must exist") {
   ScratchFolder workspace;
   RunRequest wanted = request(workspace, {"/usr/bin/true"});

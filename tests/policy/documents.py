@@ -50,10 +50,10 @@ GOOD = [
     older({"name": "r", "action": "deny", "conditions": []}), {"version": "1", "tools": {"t": {"rules": []}, "*": {"rules": [{"rate_limit": "60/minute"}]}}},
     {"version": "1", "description": "d", "hide": ["x"], "tools": {"t": {"rules": []}}, "approvals": {"dedupe_window": "5m"}},
     profile(), profile(network="none", memory="512M", timeout="30s"), profile(memory=1024, cpu=0.5, processes=8, output_limit="1M", tmp_size="64M", on_output_limit="kill"),
-    profile(access="captured", venv="env", venv_access="writable", stdin="null", require_cgroup=True, allow_degraded=["cpu", "cgroup"]), profile(allow_host=["packages.example", "*.example.org:443"]),
+    profile(access="direct", venv="env", venv_access="writable", stdin="null", require_cgroup=True, allow_degraded=["cpu", "cgroup"]), profile(allow_host=["packages.example", "*.example.org:443"]),
     profile(network="egress", allow_host=["a.example:80"]), profile(network="host"), profile(allow_host=[], network="none"), profile(mounts=[{"source": "/srv/data"}]),
     profile(mounts=[{"source": "{workspace}/a", "target": "/a", "access": "direct"}, {"source": "/", "target": "/host"}]), profile(env=["A=1"], environment={"B": "2"}),
-    profile(seccomp={"allow": ["mount"]}), base(grants={"g": {}}), base(grants={"g": {"token_sha256": "ab" * 32, "tools": ["t", "x*"], "limits": [{"counter": "c", "window": 1, "max": 1}]}}),
+    profile(seccomp={"allow": ["ptrace"]}), base(grants={"g": {}}), base(grants={"g": {"token_sha256": "ab" * 32, "tools": ["t", "x*"], "limits": [{"counter": "c", "window": 1, "max": 1}]}}),
     base(approvals={}), base(approvals={"timeout": "1h", "dedupe_window": "5m", "webhook": {"url": "https://x.example/y", "secret_env": "S"}}),
     base(approvals={"notify": {"webhook": {"url": "http://x.example"}}}), base(hooks=[]), base(hooks=[{"name": "h", "event": "before_run", "http": "http://127.0.0.1:8181/v1/data/a"}]),
     base(hooks=[{"name": "h", "event": "after_run", "run": ["/usr/bin/logger", ""], "timeout": "500ms"}, {"name": "i", "event": "before_run", "run": ["prog"]}]),
@@ -80,7 +80,7 @@ BAD = [
     older(condition("is", 1)), older(condition("in", 1)), older(COUNTED | {"state": {"counter": "c"}}), older(COUNTED | {"state": STATE | {"increment": 0}}), older(COUNTED | {"state": STATE | {"increment_from": "a"}}),
     older({"name": "r", "spend": 5}), older({"name": "r", "state": STATE}), profile(memory="12Q"), profile(memory=0), profile(memory="0"), profile(timeout=5), profile(timeout="5"), profile(timeout="0s"), profile(cpu=0),
     profile(cpu="1"), profile(cpu=5000), profile(processes=0), profile(processes=1.5), profile(network="some"), profile(access="write"), profile(allow_host=["a\nb"]), profile(allow_preset=["pypi"]), profile(ca_file="ca.pem"), profile(allow_host=["h"], headers=[{"host": "h", "name": "A"}]), profile(allow_host=["h"], headers=[{"host": "h", "name": "A", "file": "/f", "variable": "V"}]), profile(allow_host=["a"], network="none"),
-    profile(allow_host=["a:0"]), profile(allow_host=["a", "a"]), profile(stdin="file"), profile(require_cgroup=1), profile(allow_degraded=["disk"]), profile(mounts=[{}]), profile(mounts=[{"source": "data"}]),
+    profile(allow_host=["a", "a"]), profile(stdin="file"), profile(require_cgroup=1), profile(allow_degraded=["disk"]), profile(mounts=[{}]), profile(mounts=[{"source": "data"}]),
     profile(mounts=[{"source": "/a/../b"}]), profile(mounts=[{"source": "/a//b"}]), profile(mounts=[{"source": "/"}]), profile(mounts=[{"source": "/a", "target": "/"}]), profile(mounts=[{"source": "/a", "access": "captured"}]),
     profile(env={"A": "1"}), profile(env=["A"]), profile(env=["=1"]), profile(environment={"A=B": "1"}), profile(environment={"A": 1}), profile(environment={"": "1"}), profile(seccomp={"allow": ["Mount"]}), profile(seccomp=[]),
     profile(output="1M"), base(profiles=[]), base(grants={"g": {"token_sha256": "ab"}}), base(grants={"g": {"tools": "t"}}), base(grants={"g": {"tools": ["t", "t"]}}), base(grants={"": {}}), base(grants={"g": {"token": "x"}}),
@@ -92,6 +92,7 @@ BAD = [
 
 # A schema can't tell; the loader does.
 LOADER_ONLY = [
+    profile(allow_host=["a:0"]), profile(allow_host=["a b"]), profile(seccomp={"allow": ["mount"]}),
     predicate("regex", "("), tool({"profile": "nowhere"}), base(grants={"g": {"profile": "nowhere"}}), base(tools={"ab*": {}, "a*b": {}}), limit(window="367d"),
     tool({"limits": [{"counter": "c", "window": 60, "max": 1}, {"counter": "c", "window": "minute", "max": 2}]}), older(condition("lte", 5, "state.t.nobody")), predicate("exists", True, "a.*"),
     base(hooks=[{"name": "h", "event": "before_run", "run": ["/x"]}, {"name": "h", "event": "after_run", "run": ["/x"]}]), base(grants={"g": {"token_sha256": "ab" * 32}, "h": {"token_sha256": "AB" * 32}}),

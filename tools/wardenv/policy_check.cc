@@ -2,6 +2,7 @@
 // wardenv policy check and schema.
 #include <nlohmann/json.hpp>
 
+#include "engine/gate/profile.h"
 #include "policy/core/schema.h"
 #include "tools/wardenv/policy_commands.h"
 
@@ -28,11 +29,24 @@ nlohmann::ordered_json to_json(const policy::Finding& finding) {
           {"column", finding.column}, {"message", finding.message}};
 }
 
+// What only the engine can tell of a profile: rules of egress, system calls, mounts.
+void check_profiles(policy::Loaded& loaded) {
+  if (loaded.document == nullptr) return;
+  bool good = true;
+  for (const auto& [name, profile] : loaded.document->profiles) {
+    const Status checked = engine::check_profile(profile);
+    if (!checked) loaded.findings.push_back({"/profiles/" + name, checked.error().message, 0, 0, policy::Severity::kError});
+    good = good && checked;
+  }
+  if (!good) loaded.document = nullptr;
+}
+
 void check_file(const std::string& path, Checked& checked) {
   nlohmann::ordered_json findings = nlohmann::ordered_json::array();
   policy::Loaded loaded;
   if (const auto text = read_text_file(path, policy::kMaxDocumentBytes); text) loaded = policy::load_document(*text, policy::format_of(path));
   else loaded.findings.push_back({"", text.error().message, 0, 0, policy::Severity::kError});
+  check_profiles(loaded);
   for (const policy::Finding& finding : loaded.findings) {
     findings.push_back(to_json(finding));
     checked.text += policy::to_text(finding, path) + "\n";
