@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 
 namespace wardenv::policy {
@@ -83,29 +84,46 @@ bool is_current(SQLite::Database& database, const Schema& schema) {
   return pragma(database, "user_version") == schema.version && pragma(database, "application_id") == schema.application_id;
 }
 
-// Two processes may find the file new at once: the second finds it made.
 void create_schema(SQLite::Database& database, const Schema& schema) {
-  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-  if (is_current(database, schema)) return;
   database.exec(schema.create);
   database.exec("PRAGMA application_id = " + std::to_string(schema.application_id));
   database.exec("PRAGMA user_version = " + std::to_string(schema.version));
-  transaction.commit();
 }
 
+// Two processes may find the file new at once: all is looked at in one transaction, and the second finds it made.
 Status check_schema(SQLite::Database& database, const std::string& path, const Schema& schema) {
+  if (is_current(database, schema)) return {};
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   if (is_current(database, schema)) return {};
   const std::string what = std::string("the ") + schema.what + " `" + path + "`";
   const int id = pragma(database, "application_id");
   const int version = pragma(database, "user_version");
   if (id == 0 && version == 0 && pragma(database, "schema_version") == 0) {
     create_schema(database, schema);
+    transaction.commit();
     return {};
   }
   if (id != schema.application_id) return fail(ErrorCode::kHost, what + " is a database of something else", "move it away");
   return fail(ErrorCode::kHost, what + " has the form of another version (" + std::to_string(version) + ", this one reads " +
                                     std::to_string(schema.version) + ")",
               "use that version of wardenv, or move the file away: " + std::string(schema.if_lost));
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_once(const std::string& path, const Schema& schema, Durability durability) {
+  const bool in_file = !path.empty();
+  auto database = std::make_unique<SQLite::Database>(in_file ? path : ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  if (sqlite3_db_readonly(database->getHandle(), "main") == 1) throw SQLite::Exception("read-only", SQLITE_READONLY);
+  set_up(*database, durability, in_file);
+  WARDENV_TRY(check_schema(*database, path, schema));
+  return database;
+}
+
+// The change to a write-ahead log asks no busy handler where another process makes it at the same moment: begin again, for a second.
+bool is_worth_another_try(const SQLite::Exception& thrown, std::chrono::steady_clock::time_point begun) {
+  if ((thrown.getErrorCode() & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() - begun > std::chrono::seconds(1)) return false;
+  const timespec pause{0, 10'000'000};
+  ::nanosleep(&pause, nullptr);
+  return true;
 }
 
 }  // namespace
@@ -117,14 +135,13 @@ Result<std::unique_ptr<SQLite::Database>> open_database(const std::string& path,
     WARDENV_TRY(check_folder(folder_of(path)));
     WARDENV_TRY(make_file(path, schema));
   }
-  try {
-    auto database = std::make_unique<SQLite::Database>(in_file ? path : ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    if (sqlite3_db_readonly(database->getHandle(), "main") == 1) throw SQLite::Exception("read-only", SQLITE_READONLY);
-    set_up(*database, durability, in_file);
-    WARDENV_TRY(check_schema(*database, path, schema));
-    return database;
-  } catch (const SQLite::Exception& thrown) {
-    return tl::unexpected(database_error(thrown, path, schema));
+  const auto begun = std::chrono::steady_clock::now();
+  for (;;) {
+    try {
+      return open_once(path, schema, durability);
+    } catch (const SQLite::Exception& thrown) {
+      if (!is_worth_another_try(thrown, begun)) return tl::unexpected(database_error(thrown, path, schema));
+    }
   }
 }
 
