@@ -135,7 +135,7 @@ TEST_CASE("a quota is used up by calls that were entered, and given back by thos
   CHECK(refused.decision.rule == "/tools/run_in_venv/limits/0");
   REQUIRE(refused.retry_after);
   CHECK(*refused.retry_after > 0ms);
-  CHECK(*refused.retry_after <= 60s);
+  CHECK(*refused.retry_after <= 61s);   // clocks are read at two places
   CHECK(refusal(refused).exit_status == 77);
   CHECK(refusal(refused).outcome == Outcome::kDenied);
 }
