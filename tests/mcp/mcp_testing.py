@@ -93,6 +93,16 @@ class Stdio:
                 return message
         raise AssertionError(f"the server ended without an answer to {id}: {b''.join(self.errors)!r}")
 
+    def told(self, wanted, timeout=PATIENCE):
+        """The first message that `wanted` says yes to, whether an answer overtook it or not."""
+        for message in self.seen:
+            if wanted(message):
+                return message
+        while (message := self.next(timeout)) is not None:
+            if wanted(message):
+                return message
+        raise AssertionError(f"the server ended without it: {b''.join(self.errors)!r}")
+
     def ask(self, message):
         self.send(message)
         return self.answer(message["id"])

@@ -262,15 +262,13 @@ class TaskCalls(unittest.TestCase):
         with Stdio() as server:
             created = server.ask(modern("tools/call", {"name": "confirm_delete"}, 1, {**TASKS, "elicitation": {}}))["result"]
             server.send(modern("subscriptions/listen", {"notifications": {"taskIds": [created["taskId"], "0" * 32]}}, "sub", TASKS))
-            while (acknowledged := server.next()).get("method") != "notifications/subscriptions/acknowledged":
-                pass
+            acknowledged = server.told(lambda message: message.get("method") == "notifications/subscriptions/acknowledged")
             self.assertEqual(acknowledged["params"]["notifications"], {"taskIds": [created["taskId"]]})
             keys = None
             while not keys:
                 keys = server.ask(modern("tasks/get", {"taskId": created["taskId"]}, f"get{len(server.seen)}", TASKS))["result"].get("inputRequests")
             server.ask(modern("tasks/update", {"taskId": created["taskId"], "inputResponses": {key: {"action": "accept", "content": {"confirm": True}} for key in keys}}, "u", TASKS))
-            while (told := server.next()).get("method") != "notifications/tasks" or told["params"]["status"] != "completed":
-                pass
+            told = server.told(lambda message: message.get("method") == "notifications/tasks" and message["params"]["status"] == "completed")
             self.assertEqual(told["params"]["result"]["content"][0]["text"], "deleted")
 
     def test_without_the_extension_it_is_a_call(self):
