@@ -161,8 +161,9 @@ def head_of(message):
 
 
 class Http:
-    """A server over HTTP on a port of its own."""
+    """A server over HTTP on a port of its own. `tls`: the ssl.SSLContext of its clients, where it speaks TLS."""
     JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    tls = None
 
     def __init__(self, argv=None, url=rb"https?://[^\s]+", **more):
         self.process = subprocess.Popen(argv or [FIXTURE, "--http", "127.0.0.1:0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -180,6 +181,8 @@ class Http:
         threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
 
     def connect(self):
+        if self.tls is not None:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
 
     def exchange(self, verb, path, body=None, headers=None):

@@ -34,8 +34,9 @@ class SocketConnection : public Connection {
 
   // TLS only.
   void shake_hands() {
-    stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](const boost::system::error_code& error) {
+    stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this(), this](const boost::system::error_code& error) {
       if (error) return self->close();
+      shaken_ = true;
       self->start();
     });
   }
@@ -52,9 +53,18 @@ class SocketConnection : public Connection {
                       [self = this->shared_from_this(), this](const boost::system::error_code& error, std::size_t) { on_written(error); });
   }
 
+  // TLS keeps its sending half for its own goodbye.
   void shut_sending() override {
     boost::system::error_code ignored;
-    stream_.lowest_layer().shutdown(tcp::socket::shutdown_send, ignored);
+    if constexpr (!kIsTls) stream_.shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  // An end without close_notify looks like a cut to a careful client. Over once the client has said the same, or at the deadline.
+  void say_goodbye() override {
+    if constexpr (kIsTls) {
+      if (shaken_) return stream_.async_shutdown([self = this->shared_from_this(), this](const boost::system::error_code&) { shut(); });
+    }
+    shut();
   }
 
   void shut() override {
@@ -64,7 +74,10 @@ class SocketConnection : public Connection {
   }
 
  private:
+  static constexpr bool kIsTls = !std::is_same_v<Stream, tcp::socket>;
+
   Stream stream_;
+  bool shaken_ = false;   // TLS: there is something to say goodbye to
 };
 
 using Plain = SocketConnection<tcp::socket>;
@@ -108,12 +121,13 @@ Status HttpServer::Impl::load_tls() {
   if (options.tls_cert.empty()) return {};
   try {
     tls.emplace(asio::ssl::context::tls_server);
+    tls->set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });   // nobody is asked
     tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
     tls->use_certificate_chain_file(options.tls_cert);
     tls->use_private_key_file(options.tls_key, asio::ssl::context::pem);
   } catch (const boost::system::system_error& error) {
     return fail(ErrorCode::kBadInput, "cannot use the certificate `" + options.tls_cert + "` with the key `" + options.tls_key + "`: " + error.code().message(),
-                "both must be PEM files that belong together");
+                "both must be PEM files that belong together, and the key without a passphrase");
   }
   return {};
 }

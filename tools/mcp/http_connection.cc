@@ -342,24 +342,32 @@ void Connection::on_written(const boost::system::error_code& error) {
 }
 
 void Connection::sweep(Clock::time_point now) {
+  if (closed_) return now > deadline_ ? shut() : void();   // it did not say goodbye
   if (writing_ && now - last_write_ > shared_.options.limits.write_time) return client_gone();
   if (streaming_ && !writing_ && now - last_write_ > kKeepAlive) return write_event(":\n\n");
   if (!responding_ && !writing_ && now > deadline_) close();
 }
 
+// What was under way is told. False: it was closed before.
+bool Connection::leave() {
+  if (std::exchange(closed_, true)) return false;
+  const auto sink = std::exchange(sink_, nullptr);
+  const auto stream = std::exchange(stream_, nullptr);
+  if (sink) sink->wire_gone();
+  if (stream) stream->detach(this);
+  return true;
+}
+
 void Connection::client_gone() {
-  if (closed_) return;
   const auto self = shared_from_this();
-  close();
+  if (leave()) shut();
 }
 
 void Connection::close() {
-  if (std::exchange(closed_, true)) return;
-  const auto sink = std::exchange(sink_, nullptr);
-  const auto stream = std::exchange(stream_, nullptr);
-  shut();
-  if (sink) sink->wire_gone();
-  if (stream) stream->detach(this);
+  const auto self = shared_from_this();
+  if (!leave()) return;
+  deadline_ = Clock::now() + kLinger;
+  say_goodbye();
 }
 
 }  // namespace wardenv::mcp

@@ -44,7 +44,7 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   ~Connection() override;
 
   void start() { read_more(); }
-  void close();
+  void close();          // at the end of an answer, or of our patience
   // Called every 200 ms. `hung_up`: the client has closed its end.
   void sweep(Clock::time_point now);
   void client_gone();
@@ -63,6 +63,7 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   virtual void write_front(const std::string& data) = 0;
   virtual void shut_sending() = 0;
   virtual void shut() = 0;
+  virtual void say_goodbye() = 0;   // shut(), at once or later
   void on_read(const boost::system::error_code& error, std::size_t count);
   void on_written(const boost::system::error_code& error);
 
@@ -90,6 +91,7 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   void challenge(std::string_view error);
   void refuse(int status, std::string_view text, std::string_view head = {});
   void put(std::string data);
+  bool leave();
   void finish_response();
   [[nodiscard]] std::string cors() const;
   [[nodiscard]] std::string_view field(std::string_view name) const;

@@ -124,6 +124,9 @@ Result<Options> parse_options(std::vector<std::string> arguments) {
   if (const auto at = values->find("--allow-origin"); at != values->end()) {
     for (const std::string& origin : at->second) WARDENV_TRY(set_origin(origin, options));
   }
+  for (const char* name : {"--tls-cert", "--tls-key", "--allow-origin"}) {
+    if (options.stdio && values->contains(name)) return fail(ErrorCode::kBadInput, std::string(name) + " goes with --http only", "leave it out with --stdio");
+  }
   if (options.stdio == !options.host.empty()) return fail(ErrorCode::kBadInput, "say how to serve: --stdio or --http HOST:PORT", "`wardenv serve --help` has examples");
   return options;
 }
