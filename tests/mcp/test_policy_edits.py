@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy file of a running `wardenv serve` is edited: who listens is told, over both transports and in both eras, and the list agrees."""
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import unittest
+
+import wardenv_testing as wt
+from mcp_testing import Http, Stdio, call, head_of, modern, request, wait_until
+
+CHANGED = "notifications/tools/list_changed"
+LISTEN = {"notifications": {"toolsListChanged": True}}
+
+
+def policy(*hidden):
+    return json.dumps({"version": "1", "default": "allow", "hide": list(hidden)})
+
+
+class Edited(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="wardenv-scratch-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        self.workspace = os.path.join(self.root, "ws")
+        os.mkdir(self.workspace)
+        self.edit(policy())
+
+    def edit(self, text):
+        """As editors do it: a new file takes the old one's name."""
+        with open(os.path.join(self.root, "policy.new"), "w") as file:
+            file.write(text)
+        os.rename(os.path.join(self.root, "policy.new"), os.path.join(self.root, "policy.json"))
+
+    def edit_in_place(self, text):
+        with open(os.path.join(self.root, "policy.json"), "w") as file:
+            file.write(text)
+
+    def start(self, kind, *how):
+        argv = [wt.WARDENV, "serve", *how, "--workspace", self.workspace, "--policy", os.path.join(self.root, "policy.json")]
+        server = kind(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root)
+        self.addCleanup(server.close)
+        return server
+
+    def told_on_standard_error(self, server, *words):
+        self.assertTrue(wait_until(lambda: all(word.encode() in b"".join(server.errors) for word in words)), server.errors)
+
+
+class OverStdio(Edited):
+    def names(self, server, message):
+        return {tool["name"] for tool in server.ask(message)["result"]["tools"]}
+
+    def test_both_eras_hear_of_it(self):
+        server = self.start(Stdio, "--stdio")
+        opened = server.open()
+        self.assertTrue(opened["result"]["capabilities"]["tools"]["listChanged"])
+        self.assertIn("write_file", self.names(server, request("tools/list", id="before")))
+        server.send(modern("subscriptions/listen", LISTEN, id="sub"))
+        server.told(lambda message: message.get("method") == "notifications/subscriptions/acknowledged")
+        self.edit(policy("write_file"))
+        server.told(lambda message: message.get("method") == CHANGED and "_meta" not in message.get("params", {}))    # the legacy session's
+        server.told(lambda message: message.get("method") == CHANGED
+                    and message.get("params", {}).get("_meta", {}).get("io.modelcontextprotocol/subscriptionId") == "sub")
+        for era, message in (("legacy", request("tools/list", id="legacy")), ("modern", modern("tools/list", id="modern"))):
+            with self.subTest(era):
+                self.assertNotIn("write_file", self.names(server, message))
+        refused = server.ask(call("write_file", {"current_working_dir": self.workspace, "path": "x", "content": ""}, "hidden"))
+        self.assertEqual(refused["error"]["code"], -32602)
+        server.seen.clear()
+        self.edit_in_place(policy())
+        server.told(lambda message: message.get("method") == CHANGED)
+        self.assertIn("write_file", self.names(server, request("tools/list", id="again")))
+        made = server.ask(call("write_file", {"current_working_dir": self.workspace, "path": "x", "content": ""}, "visible"))
+        self.assertFalse(made["result"].get("isError"), made)
+
+    def test_a_broken_edit_keeps_the_old_policy_and_says_so(self):
+        server = self.start(Stdio, "--stdio")
+        server.open()
+        for text in ('{"version": "1", "default": "allow", "hide": ["read_file"], "hyde": []}', '{"version": "1"', ""):
+            with self.subTest(text):
+                del server.errors[:]
+                self.edit(text)
+                self.told_on_standard_error(server, "policy.json")
+                self.assertIn("read_file", self.names(server, request("tools/list", id=f"kept {text}")))
+        self.assertFalse([message for message in server.seen if message.get("method") == CHANGED])
+        self.edit(policy("read_file"))     # and the next good one is taken
+        server.told(lambda message: message.get("method") == CHANGED)
+        self.assertNotIn("read_file", self.names(server, request("tools/list", id="after")))
+
+
+class OverHttp(Edited):
+    def names(self, reply):
+        return {tool["name"] for tool in reply.last["result"]["tools"]}
+
+    def listen(self, server, verb, body, head):
+        """An open stream of events: what gives its next message that `wanted` says yes to."""
+        connection = server.connect()
+        self.addCleanup(connection.close)
+        connection.request(verb, "/mcp", body, head)
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+
+        def until(wanted):
+            while line := response.readline():
+                if line.startswith(b"data:") and line[5:].strip():
+                    message = json.loads(line[5:])
+                    if wanted(message):
+                        return message
+            raise AssertionError("the stream ended")
+        return until
+
+    def test_both_eras_hear_of_it(self):
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        session = server.session()
+        legacy = self.listen(server, "GET", None, {"Accept": "text/event-stream", **session})
+        message = modern("subscriptions/listen", LISTEN, id="sub")
+        listening = self.listen(server, "POST", json.dumps(message), {**server.JSON, **head_of(message)})
+        listening(lambda message: message.get("method") == "notifications/subscriptions/acknowledged")
+        other = modern("subscriptions/listen", {"notifications": {}}, id="deaf")
+        deaf = self.listen(server, "POST", json.dumps(other), {**server.JSON, **head_of(other)})
+        for hidden in (("write_file",), ()):
+            with self.subTest(hidden=hidden):
+                self.edit(policy(*hidden))
+                legacy(lambda message: message.get("method") == CHANGED)
+                told = listening(lambda message: message.get("method") == CHANGED)
+                self.assertEqual(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "sub")
+                for reply in (server.post(request("tools/list"), session, plain=True), server.post(modern("tools/list"))):
+                    self.assertEqual("write_file" in self.names(reply), not hidden)
+        server.close()
+        ending = deaf(lambda message: message.get("method") == CHANGED or "result" in message)   # who did not ask was not told
+        self.assertIn("result", ending)
+
+    def test_a_broken_edit_keeps_the_old_policy_and_says_so(self):
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        self.edit('{"version": "1", "default": "allow", "hide": ["read_file"], "hyde": []}')
+        self.told_on_standard_error(server, "policy.json", "hyde")
+        self.assertIn("read_file", self.names(server.post(modern("tools/list"))))
+
+    def test_the_file_that_is_gone_keeps_the_old_policy(self):
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        os.unlink(os.path.join(self.root, "policy.json"))
+        self.assertIn("read_file", self.names(server.post(modern("tools/list"))))
+        self.edit(policy("read_file"))
+        self.assertTrue(wait_until(lambda: "read_file" not in self.names(server.post(modern("tools/list")))))
+
+
+class OfOneGrant(Edited):
+    def test_each_caller_sees_its_own_list(self):
+        token = "a" * 40
+        document = {"version": "1", "default": "allow", "grants": {"agent": {"token_sha256": hashlib.sha256(token.encode()).hexdigest()}}}
+        self.edit(json.dumps(document))
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        head = {"Authorization": f"Bearer {token}"}
+        self.assertEqual(server.post(modern("tools/list")).status, 401)
+        self.assertIn("read_file", {tool["name"] for tool in server.post(modern("tools/list"), head).last["result"]["tools"]})
+        # The edit takes the grant away: its token is nobody's from then on, and its session's too.
+        session = server.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                               "clientInfo": {"name": "test", "version": "1"}}}, head, plain=True)
+        self.assertEqual(session.status, 200, str(session))
+        document["grants"] = {"other": {"token_sha256": hashlib.sha256(b"b" * 40).hexdigest()}}
+        self.edit(json.dumps(document))
+        self.assertTrue(wait_until(lambda: server.post(modern("tools/list"), head).status == 401))
+        after = server.post(request("tools/list"), {**head, "Mcp-Session-Id": session.headers["mcp-session-id"]}, plain=True)
+        self.assertEqual(after.status, 401)
+
+
+if __name__ == "__main__":
+    unittest.main()
