@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the audit log needs of OpenSSL.
+// The library's older interface to SHA-256 needs no set-up of the library (a millisecond: providers, openssl.cnf), which a program that writes
+// one record and ends would pay each time.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "engine/audit/crypto.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -19,18 +21,6 @@ void must(bool good, const char* what) {
   if (good) return;
   std::fprintf(stderr, "wardenv: OpenSSL failed at %s\n", what);
   std::abort();
-}
-
-const EVP_MD* sha256() {
-  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  must(method != nullptr, "SHA256");
-  return method;
-}
-
-EVP_MAC* hmac() {
-  static EVP_MAC* const method = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  must(method != nullptr, "HMAC");
-  return method;
 }
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -90,37 +80,41 @@ Result<std::string> random_bytes(std::size_t count) {
   return bytes;
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) { must(context_ != nullptr, "EVP_MD_CTX_new"); }
-void Sha256::Free::operator()(void* context) const { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context)); }
+Sha256::Sha256() { must(SHA256_Init(&state_) == 1, "SHA-256"); }
+
+void Sha256::add(std::string_view bytes) { must(SHA256_Update(&state_, bytes.data(), bytes.size()) == 1, "SHA-256"); }
+
+Digest Sha256::end() {
+  Digest digest;
+  must(SHA256_Final(digest.data(), &state_) == 1, "SHA-256");
+  return digest;
+}
 
 Digest Sha256::of(std::string_view bytes) {
-  Digest digest;
-  auto* context = static_cast<EVP_MD_CTX*>(context_.get());
-  must(EVP_DigestInit_ex(context, sha256(), nullptr) == 1 && EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1 &&
-           EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1,
-       "SHA-256");
-  return digest;
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.end();
 }
 
-Hmac::Hmac(std::string_view key) : context_(EVP_MAC_CTX_new(hmac())) {
-  must(context_ != nullptr, "EVP_MAC_CTX_new");
-  char name[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end()};
-  must(EVP_MAC_init(static_cast<EVP_MAC_CTX*>(context_.get()), bytes_of(key), key.size(), parameters) == 1, "EVP_MAC_init");
+Hmac::Hmac(std::string_view key) {
+  std::array<char, 64> block{};   // the block of SHA-256
+  const Digest shortened = key.size() > block.size() ? Sha256::of(key) : Digest{};
+  if (key.size() > block.size()) key = {reinterpret_cast<const char*>(shortened.data()), shortened.size()};
+  std::copy(key.begin(), key.end(), block.begin());
+  for (char& byte : block) byte = static_cast<char>(byte ^ 0x36);
+  inner_.add({block.data(), block.size()});
+  for (char& byte : block) byte = static_cast<char>(byte ^ 0x36 ^ 0x5c);
+  outer_.add({block.data(), block.size()});
+  OPENSSL_cleanse(block.data(), block.size());
 }
-Hmac::Hmac(const Hmac& other) : context_(EVP_MAC_CTX_dup(static_cast<EVP_MAC_CTX*>(other.context_.get()))) {
-  must(context_ != nullptr, "EVP_MAC_CTX_dup");
-}
-void Hmac::Free::operator()(void* context) const { EVP_MAC_CTX_free(static_cast<EVP_MAC_CTX*>(context)); }
 
-Digest Hmac::of(std::string_view bytes) {
-  Digest digest;
-  std::size_t length = 0;
-  auto* context = static_cast<EVP_MAC_CTX*>(context_.get());
-  must(EVP_MAC_init(context, nullptr, 0, nullptr) == 1 && EVP_MAC_update(context, bytes_of(bytes), bytes.size()) == 1 &&
-           EVP_MAC_final(context, digest.data(), &length, digest.size()) == 1 && length == digest.size(),
-       "HMAC-SHA-256");
-  return digest;
+Digest Hmac::of(std::string_view bytes) const {
+  Sha256 inner = inner_;
+  inner.add(bytes);
+  const Digest digest = inner.end();
+  Sha256 outer = outer_;
+  outer.add({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return outer.end();
 }
 
 void SigningKey::Free::operator()(void* key) const { EVP_PKEY_free(static_cast<EVP_PKEY*>(key)); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the audit log needs of OpenSSL: SHA-256, HMAC, Ed25519, random bytes. Contexts are kept, since making one costs more than a short hash.
+// What the audit log needs of OpenSSL: SHA-256, HMAC, Ed25519, random bytes.
 #pragma once
+
+#include <openssl/sha.h>
 
 #include <array>
 #include <memory>
@@ -22,29 +24,27 @@ std::string from_hex(std::string_view digits, std::size_t n);
 bool same(std::string_view a, std::string_view b);  // in constant time
 Result<std::string> random_bytes(std::size_t count);
 
-// Not thread-safe: one for each thread.
+// SHA-256 (FIPS 180-4) of bytes that come in pieces. A value: a copy goes on from where the original stands.
 class Sha256 {
  public:
   Sha256();
-  Digest of(std::string_view bytes);
+  void add(std::string_view bytes);
+  Digest end();   // REQUIRES: called once
+  static Digest of(std::string_view bytes);
 
  private:
-  struct Free { void operator()(void* context) const; };
-  std::unique_ptr<void, Free> context_;
+  SHA256_CTX state_;
 };
 
-// HMAC-SHA-256 under one key. Not thread-safe; a copy has a context of its own.
+// HMAC-SHA-256 (RFC 2104) under one key.
 class Hmac {
  public:
   explicit Hmac(std::string_view key);
-  Hmac(const Hmac& other);
-  Hmac(Hmac&&) noexcept = default;
-  Hmac& operator=(Hmac&&) noexcept = default;
-  Digest of(std::string_view bytes);
+  [[nodiscard]] Digest of(std::string_view bytes) const;
 
  private:
-  struct Free { void operator()(void* context) const; };
-  std::unique_ptr<void, Free> context_;
+  Sha256 inner_;   // both have taken in the key
+  Sha256 outer_;
 };
 
 // Ed25519 (RFC 8032).

@@ -52,9 +52,9 @@ Status create_folder(const std::string& path);
 Result<Keys> read_keys(int folder);
 
 // The anchor, its MAC checked. Error kUnenforceable where it is missing or not of this key.
-Result<Anchor> read_anchor(int folder, Keys& keys);
+Result<Anchor> read_anchor(int folder, const Keys& keys);
 // Overwrites it in place (one block: whole or not at all). Not synced: after a power cut an older one may be there, which holds too.
-Status write_anchor(int fd, const Anchor& anchor, Keys& keys);
+Status write_anchor(int fd, const Anchor& anchor, const Keys& keys);
 Result<UniqueFd> open_anchor(int folder);
 
 // Files that were put aside in the order of their records, then the active one where it exists.

@@ -20,11 +20,11 @@ constexpr std::size_t kAnchorBytes = 512;   // one block of the smallest size
 constexpr const char* kGoOn = "`wardenv audit verify` says more; to begin a new log move the folder away and keep it";
 
 // One key for each purpose, so that none can be used for another (as HKDF-Expand, RFC 5869, with one block).
-Digest derive(Hmac& master, std::string_view purpose) { return master.of(std::string(purpose) + '\x01'); }
+Digest derive(const Hmac& master, std::string_view purpose) { return master.of(std::string(purpose) + '\x01'); }
 std::string_view view(const Digest& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
 Keys keys_of(std::string_view secret) {
-  Hmac master(secret);
+  const Hmac master(secret);
   return {Hmac(view(derive(master, "values"))), Hmac(view(derive(master, "records"))), Hmac(view(derive(master, "anchor"))), derive(master, "heads"),
           to_hex(derive(master, "start"))};
 }
@@ -43,7 +43,7 @@ std::string anchor_claim(const Anchor& anchor) {
          " " + std::to_string(anchor.written.seq) + " " + anchor.written.hash;
 }
 
-std::string anchor_text(const Anchor& anchor, Keys& keys) {
+std::string anchor_text(const Anchor& anchor, const Keys& keys) {
   std::string text = R"({"seq":)" + std::to_string(anchor.end.seq) + R"(,"hash":")" + anchor.end.hash + R"(","file":)" + std::to_string(anchor.file) +
                      R"(,"bytes":)" + std::to_string(anchor.bytes) + R"(,"written":)" + std::to_string(anchor.written.seq) + R"(,"written_hash":")" +
                      anchor.written.hash + R"(","mac":")" + to_hex(keys.anchor.of(anchor_claim(anchor))) + "\"}";
@@ -117,7 +117,7 @@ Result<Keys> read_keys(int folder) {
   return keys_of(secret);
 }
 
-Result<Anchor> read_anchor(int folder, Keys& keys) {
+Result<Anchor> read_anchor(int folder, const Keys& keys) {
   auto text = read_small(folder, "anchor");
   if (!text) return tl::unexpected(text.error());
   const auto document = nlohmann::json::parse(*text, nullptr, false);
@@ -136,7 +136,7 @@ Result<Anchor> read_anchor(int folder, Keys& keys) {
 
 Result<UniqueFd> open_anchor(int folder) { return open_file(folder, "anchor", O_WRONLY); }
 
-Status write_anchor(int fd, const Anchor& anchor, Keys& keys) {
+Status write_anchor(int fd, const Anchor& anchor, const Keys& keys) {
   const std::string text = anchor_text(anchor, keys);
   if (::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) return fail_errno(ErrorCode::kHost, "audit log: `anchor`");
   return {};

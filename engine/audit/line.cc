@@ -61,7 +61,7 @@ void Sealer::seal(std::string_view time, std::string_view payload, ChainEnd& end
   const std::size_t begin = out.size();
   out.append(kSeq).append(std::to_string(end.seq + 1)).append(R"(,"time":")").append(time).append("\",").append(payload);
   out.append(kPrev).append(end.hash).append("\"");
-  const Digest hash = sha_.of(std::string_view(out).substr(begin));
+  const Digest hash = Sha256::of(std::string_view(out).substr(begin));
   const Digest mac = mac_.of({reinterpret_cast<const char*>(hash.data()), hash.size()});
   end.seq += 1;
   end.hash = to_hex(hash);
@@ -76,7 +76,7 @@ Sealer::Check Sealer::check(std::string_view line, ChainEnd& end) {
   if (!parts) return Check::kForm;
   if (parts->seq != end.seq + 1) return Check::kSequence;
   if (parts->prev != end.hash) return Check::kPrevious;
-  const Digest hash = sha_.of(parts->body);
+  const Digest hash = Sha256::of(parts->body);
   char digits[64];
   write_hex(hash, 32, digits);
   if (parts->hash != std::string_view(digits, 64)) return Check::kHash;

@@ -48,7 +48,6 @@ class Sealer {
   Check check(std::string_view line, ChainEnd& end);
 
  private:
-  Sha256 sha_;
   Hmac mac_;
 };
 

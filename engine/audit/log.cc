@@ -103,8 +103,7 @@ Status AuditLog::append(const AuditRecord& record, Durable durable) {
   // A forked child would share the lock of its parent, and so lock out nobody.
   if (impl_->process != ::getpid()) return fail(ErrorCode::kInternal, "audit log: used in a forked child");
   try {
-    audit::Hmac values = impl_->writer.value_hasher();
-    auto payload = audit::payload_of(record, values);
+    auto payload = audit::payload_of(record, impl_->writer.value_hasher());
     if (!payload) return tl::unexpected(payload.error());
     Waiting mine;
     mine.payload = std::move(*payload);

@@ -37,13 +37,13 @@ std::optional<Json> parse(const std::string& text) {
 }
 
 // The name is part of what is hashed: the same value of the same argument hashes alike, and nothing else does.
-std::string hashed(Hmac& values, const std::string& name, const std::string& value) {
+std::string hashed(const Hmac& values, const std::string& name, const std::string& value) {
   std::string digits(2 * kHashBytes, '0');
   write_hex(values.of(name + '\0' + value), kHashBytes, digits.data());
   return "hmac:" + digits;
 }
 
-Json arguments_of(const AuditRecord& record, Hmac& values) {
+Json arguments_of(const AuditRecord& record, const Hmac& values) {
   const auto arguments = parse(record.arguments_json);
   if (!arguments || !arguments->is_object()) return hashed(values, "", record.arguments_json);
   Json out = Json::object();
@@ -119,7 +119,7 @@ void add_verdict(const AuditRecord& record, Json& out) {
 
 }  // namespace
 
-Result<std::string> payload_of(const AuditRecord& record, Hmac& values) {
+Result<std::string> payload_of(const AuditRecord& record, const Hmac& values) {
   if (record.event.empty()) return fail(ErrorCode::kBadInput, "audit log: a record without an event");
   if (std::find(std::begin(kOwnEvents), std::end(kOwnEvents), record.event) != std::end(kOwnEvents)) {
     return fail(ErrorCode::kBadInput, "audit log: `" + record.event + "` is an event of the log's own");

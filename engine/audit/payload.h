@@ -11,6 +11,6 @@ namespace wardenv::engine::audit {
 
 // `"event":"admit","run_id":"…",…`: ASCII only, no newline, bounded whatever is in the record. `values` hashes argument values.
 // Error kBadInput: no event.
-Result<std::string> payload_of(const AuditRecord& record, Hmac& values);
+Result<std::string> payload_of(const AuditRecord& record, const Hmac& values);
 
 }  // namespace wardenv::engine::audit

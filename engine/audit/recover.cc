@@ -55,7 +55,7 @@ Status check_anchored(int fd, const Anchor& anchor) {
   std::string_view line(block);
   if (newline != std::string::npos) line.remove_prefix(newline + 1);
   const auto parts = line.ends_with('\n') ? split_line(line.substr(0, line.size() - 1)) : std::nullopt;
-  const bool good = parts && parts->seq == anchor.end.seq && parts->hash == anchor.end.hash && to_hex(Sha256().of(parts->body)) == anchor.end.hash;
+  const bool good = parts && parts->seq == anchor.end.seq && parts->hash == anchor.end.hash && to_hex(Sha256::of(parts->body)) == anchor.end.hash;
   return good ? Status{} : tampered("record " + std::to_string(anchor.end.seq) + " was changed");
 }
 
@@ -79,7 +79,7 @@ Result<Torn> cut_off(int fd, std::uint64_t offset, std::uint64_t size) {
   if (got < 0) return fail_errno(ErrorCode::kHost, "audit log: reading it");
   rest.resize(static_cast<std::size_t>(got));
   if (::ftruncate(fd, static_cast<off_t>(offset)) != 0) return fail_errno(ErrorCode::kHost, "audit log: cutting off a torn line");
-  return Torn{size - offset, offset, to_hex(Sha256().of(rest))};
+  return Torn{size - offset, offset, to_hex(Sha256::of(rest))};
 }
 
 // The index of the anchor's file among `files`.
@@ -97,7 +97,7 @@ Result<std::size_t> find_anchored(int folder, const std::vector<LogFile>& files,
 }
 
 // Follows the chain through the files from the anchor's on, and takes what is torn off the last.
-Result<Position> walk(int folder, const std::vector<LogFile>& files, const Anchor& anchor, Keys& keys) {
+Result<Position> walk(int folder, const std::vector<LogFile>& files, const Anchor& anchor, const Keys& keys) {
   const auto at = find_anchored(folder, files, anchor);
   if (!at) return tl::unexpected(at.error());
   Position position;
@@ -127,7 +127,7 @@ Result<Position> walk(int folder, const std::vector<LogFile>& files, const Ancho
 
 }  // namespace
 
-Result<Position> recover(int folder, Keys& keys) {
+Result<Position> recover(int folder, const Keys& keys) {
   auto anchor = read_anchor(folder, keys);
   if (!anchor) return tl::unexpected(anchor.error());
   auto files = list_files(folder);

@@ -30,6 +30,6 @@ struct Position {
 // Where a crash or power cut took something, `torn` and `lost` say what; the caller writes it down.
 // Cuts off what follows the last record that holds in the active file: it can only be what a crash left of records that nobody was told are
 // written. Error kUnenforceable where that would touch what the anchor says was on disk, or a file put aside: that is no crash.
-Result<Position> recover(int folder, Keys& keys);
+Result<Position> recover(int folder, const Keys& keys);
 
 }  // namespace wardenv::engine::audit

@@ -30,7 +30,7 @@ void take_apart(std::string_view line, audit::Sealer& sealer, audit::ChainEnd& e
     return;
   }
   if (end.seq != before.seq + 1 || end.hash != parts->hash) std::abort();
-  if (audit::to_hex(audit::Sha256().of(parts->body)) != parts->hash) std::abort();
+  if (audit::to_hex(audit::Sha256::of(parts->body)) != parts->hash) std::abort();
 }
 
 // What people see of it can't drive a terminal.
