@@ -57,10 +57,10 @@ Result<Config> parse_config(const std::string& text) {
   if (!document) return tl::unexpected(document.error());
   Config config;
   const std::map<std::string, std::string*> known = {
-      {"policy", &config.policy}, {"grant", &config.grant}, {"quota_store", &config.quota_store}, {"state", &config.state}};
+      {"policy", &config.policy}, {"grant", &config.grant}, {"quota_store", &config.quota_store}, {"state", &config.state}, {"index_url", &config.index_url}};
   for (const auto& [key, value] : document->items()) {
     const auto place = known.find(key);
-    if (place == known.end()) return fail(ErrorCode::kBadInput, "unknown key `" + key + "`", "known are policy, grant, quota_store and state");
+    if (place == known.end()) return fail(ErrorCode::kBadInput, "unknown key `" + key + "`", "known are policy, grant, quota_store, state and index_url");
     if (!value.is_string() || value.get_ref<const std::string&>().empty()) return fail(ErrorCode::kBadInput, "`" + key + "` is not a text");
     *place->second = value.get<std::string>();
   }

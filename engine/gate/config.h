@@ -9,12 +9,13 @@
 
 namespace wardenv::engine {
 
-// {"policy": FILE, "grant": NAME, "quota_store": "sqlite" | "memory" | URL, "state": DIR}; every key may be absent. Paths are absolute.
+// {"policy": FILE, "grant": NAME, "quota_store": "sqlite" | "memory" | URL, "state": DIR, "index_url": URL}; every key may be absent. Paths are absolute.
 struct Config {
   std::string policy{};        // empty: no policy
   std::string grant{};         // of who calls on the command line or over stdio
   std::string quota_store{};   // see GateOptions; "" is sqlite
   std::string state{};         // empty: as without a configuration
+  std::string index_url{};     // the package index of the tools that are served; empty: the one that the host is set up for
   bool operator==(const Config&) const = default;
 };
 

@@ -103,6 +103,12 @@ class Served(unittest.TestCase):
         self.addCleanup(self.server.close)
         return self.server
 
+    def configuration(self, **settings):
+        path = os.path.join(self.root, "config.json")
+        with open(path, "w") as file:
+            json.dump(settings, file)
+        return path
+
     def tool(self, name, timeout=120, **arguments):
         """The structured answer of a tool, with `is_error`. Its text says the same."""
         id = next(self.ids)
@@ -162,6 +168,23 @@ class WholeStory(Served):
         tried = self.here("run_in_venv", command="python", args=["-c", f"import socket; socket.create_connection(('{INDEX_HOST}', {index.port}), 2)"])
         self.assertNotEqual(tried["exit_code"], 0)
 
+    def test_the_index_of_the_configuration(self):
+        index = Index()
+        self.addCleanup(index.close)
+        self.serve(None, "--config", self.configuration(index_url=f"http://{INDEX_HOST}:{index.port}/simple"), PIP_INDEX_URL="http://127.0.0.3:9/simple")
+        self.assertTrue(self.here("init").get("ok"))
+        added = self.here("add_package", package_name="beta")
+        self.assertTrue(added.get("ok"), added)
+        self.assertTrue(index.asked)
+
+    def test_an_index_that_is_none_is_refused_at_the_start(self):
+        for url in ("index.example", "ftp://index.example/", "--proxy=http://evil.test", "https://user:secret@index.example/simple", "https://a b/"):
+            with self.subTest(url):
+                done = subprocess.run([wt.WARDENV, "serve", "--stdio", "--workspace", self.workspace, "--config", self.configuration(index_url=url)],
+                                      stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                self.assertEqual((done.returncode, done.stdout), (125, ""), done)
+                self.assertIn("index", done.stderr)
+
     def test_nothing_but_the_index_can_be_reached(self):
         index, other = Index(), Index()
         self.addCleanup(index.close)
@@ -209,6 +232,17 @@ class Refusals(Served):
         server.open()
         names = {tool["name"] for tool in server.ask(request("tools/list", id="list"))["result"]["tools"]}
         self.assertEqual(names, {"read_file", "write_file", "list_files"})
+
+
+class Configured(Served):
+    def test_the_state_folder_of_the_configuration_can_be_no_workspace(self):
+        """Else the log and the quotas would be an agent's to write."""
+        state = os.path.join(self.workspace, "state")
+        environment = {key: value for key, value in wt.environment().items() if key != "WARDENV_STATE"}
+        done = subprocess.run([wt.WARDENV, "serve", "--stdio", "--workspace", self.workspace, "--config", self.configuration(state=state)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, env=environment)
+        self.assertEqual(done.returncode, 125, done)
+        self.assertIn("state", done.stderr)
 
 
 class Endings(Served):

@@ -56,22 +56,28 @@ struct Parts {
   engine::Engine engine;
   std::shared_ptr<engine::Gate> gate;
   std::string grant;
+  std::string index_url;
 };
+
+// What looks for the state folder on its own finds the configured one, too. Before any thread is started.
+void settle_state(const engine::Config& config) {
+  if (!config.state.empty()) ::setenv("WARDENV_STATE", config.state.c_str(), 0);
+}
 
 Result<std::shared_ptr<engine::Gate>> open_gate(const Options& options, const engine::Config& config) {
   engine::GateOptions gate{.policy_file = options.policy.empty() ? config.policy : options.policy,
                            .builtin_policy = kBuiltinPolicy,
-                           .state_dir = config.state,
                            .quota_store = config.quota_store,
                            .watch = engine::Watch::kYes};
   return engine::Gate::open(gate);
 }
 
 Result<Parts> assemble(const Options& options) {
-  auto engine = engine::Engine::create();   // the launcher first, while this process is small
-  if (!engine) return tl::unexpected(engine.error());
   auto config = engine::read_config(options.config);
   if (!config) return tl::unexpected(config.error());
+  settle_state(*config);
+  auto engine = engine::Engine::create();   // the launcher next, while this process is small
+  if (!engine) return tl::unexpected(engine.error());
   auto gate = open_gate(options, *config);
   if (!gate) return tl::unexpected(gate.error());
   (*gate)->on_notice([](std::string_view line) { spdlog::warn("{}", line); });
@@ -79,7 +85,7 @@ Result<Parts> assemble(const Options& options) {
   if (!grant.empty() && !(*gate)->has_grant(grant)) {
     return fail(ErrorCode::kBadInput, "the policy has no grant `" + grant + "`", "add it under `grants`, or name another with --grant");
   }
-  return Parts{std::move(*engine), std::move(*gate), grant};
+  return Parts{std::move(*engine), std::move(*gate), grant, config->index_url};
 }
 
 mcp::ServerOptions server_options(const Options& options, mcp::Observer& metrics) {
@@ -114,7 +120,7 @@ int serve(const Options& options, int stop) {
   }
   auto parts = assemble(options);
   if (!parts) return complain(parts.error());
-  auto features = make_features(parts->engine, parts->gate, options);
+  auto features = make_features(parts->engine, parts->gate, options, parts->index_url);
   if (!features) return complain(features.error());
   mcp::Metrics metrics;
   mcp::Server server(**features, server_options(options, metrics));

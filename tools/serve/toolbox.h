@@ -11,7 +11,9 @@
 
 namespace wardenv::serve {
 
-// REQUIRES: the engine and the gate outlive what is made. Error kBadInput: a workspace or a set of tools that can't be served.
-Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options);
+// `index_url`: of the configuration; empty: the index that the host is set up for.
+// REQUIRES: the engine and the gate outlive what is made. Error kBadInput: a workspace or a set of tools that can't be served, an index that is no address.
+Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options,
+                                                      const std::string& index_url);
 
 }  // namespace wardenv::serve

@@ -96,7 +96,9 @@ std::vector<std::string_view> tool_sets() { return {kSets.begin(), kSets.end()};
 
 Result<std::unique_ptr<Features>> open_tools(const ToolsOptions& options, engine::Engine& engine, engine::Gate& gate) {
   WARDENV_TRY(check_sets(options.sets));
-  if (!options.installer.index_url.empty()) WARDENV_TRY(engine::check_index_url(options.installer.index_url));
+  if (!options.installer.index_url.empty()) {
+    if (auto rule = engine::index_rule(options.installer.index_url); !rule) return tl::unexpected(rule.error());
+  }
   auto workspaces = engine::Workspaces::open(options.workspaces, engine::state_folder());
   if (!workspaces) return tl::unexpected(workspaces.error());
   return std::make_unique<Tools>(options, std::move(*workspaces), engine, gate);

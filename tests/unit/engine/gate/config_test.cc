@@ -15,10 +15,10 @@
 using namespace wardenv;
 using namespace wardenv::engine;
 
-TEST_CASE("a configuration says policy, grant, store and state") {
-  const auto config = parse_config(R"({"policy": "/p.json", "grant": "ci", "quota_store": "redis://h", "state": "/s"})");
+TEST_CASE("a configuration says policy, grant, store, state and index") {
+  const auto config = parse_config(R"({"policy": "/p.json", "grant": "ci", "quota_store": "redis://h", "state": "/s", "index_url": "https://i/simple"})");
   REQUIRE(config);
-  CHECK(*config == Config{"/p.json", "ci", "redis://h", "/s"});
+  CHECK(*config == Config{"/p.json", "ci", "redis://h", "/s", "https://i/simple"});
   CHECK(*parse_config("{}") == Config{});
   CHECK(parse_config(R"({"quota_store": "sqlite"})")->quota_store.empty());
 }
