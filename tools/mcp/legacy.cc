@@ -19,30 +19,40 @@ std::string name_of_client(const json* info) {
   return name != nullptr && name->is_string() ? name->get_ref<const std::string&>() : "";
 }
 
-// Makes room by the session that was used least recently, of those that do nothing and have been quiet for a minute: clients that
-// never end their sessions must not lock out others. Its client is told 404, and starts again. False: all are in use.
-bool drop_oldest(Core& core) {
+// Makes room by the session that was used least recently, of those that do nothing and have been quiet for a while: clients that
+// never end their sessions must not lock out others. Its client is told 404, and starts again. Null: all are in use.
+// REQUIRES: core.mutex is held, so the features are told by the caller, later.
+std::shared_ptr<Channel> take_oldest(Core& core) {
   auto oldest = core.sessions.end();
   for (auto at = core.sessions.begin(); at != core.sessions.end(); ++at) {
     if (at->second->under_way() > 0) continue;
     if (oldest == core.sessions.end() || at->second->used() < oldest->second->used()) oldest = at;
   }
-  if (oldest == core.sessions.end() || std::chrono::steady_clock::now() - oldest->second->used() < std::chrono::minutes(1)) return false;
-  core.features.session_ended(oldest->first);
+  if (oldest == core.sessions.end() || std::chrono::steady_clock::now() - oldest->second->used() < core.options.session_quiet) return nullptr;
+  std::shared_ptr<Channel> taken = oldest->second;
   core.sessions.erase(oldest);
-  return true;
+  return taken;
+}
+
+// Null: too many sessions. `dropped`: who made room.
+std::shared_ptr<Channel> enter_session(Core& core, const std::string& grant, std::shared_ptr<Channel>& dropped) {
+  auto channel = std::make_shared<Channel>(random_id(), grant);
+  std::lock_guard lock(core.mutex);
+  if (core.closing) return nullptr;
+  if (core.sessions.size() >= core.options.max_sessions && !(dropped = take_oldest(core))) return nullptr;
+  core.sessions.emplace(channel->id(), channel);
+  std::erase_if(core.channels, [](const auto& each) { return each.expired(); });
+  core.channels.push_back(channel);
+  return channel;
 }
 
 // The channel of a new session; over stdio the process has one already. Null: too many sessions.
 std::shared_ptr<Channel> channel_for(Core& core, const Exchange& exchange) {
   if (exchange.channel) return exchange.channel;
-  auto channel = std::make_shared<Channel>(random_id(), exchange.caller.grant);
-  std::lock_guard lock(core.mutex);
-  if (core.closing || (core.sessions.size() >= core.options.max_sessions && !drop_oldest(core))) return nullptr;
-  core.sessions.emplace(channel->id(), channel);
-  std::erase_if(core.channels, [](const auto& each) { return each.expired(); });
-  core.channels.push_back(channel);
-  exchange.sink->set_session(channel->id());
+  std::shared_ptr<Channel> dropped;
+  auto channel = enter_session(core, exchange.caller.grant, dropped);
+  if (dropped) core.features.session_ended(dropped->id());
+  if (channel) exchange.sink->set_session(channel->id());
   return channel;
 }
 

@@ -28,6 +28,7 @@ struct ServerOptions {
   PoolSize workers{16, 1024};    // calls that may take long
   PoolSize quick{2, 256};        // calls that don't
   std::size_t max_sessions = 1024;
+  std::chrono::milliseconds session_quiet = std::chrono::minutes(1);   // where there are too many, one that was not used for so long makes room
   std::chrono::milliseconds session_idle = std::chrono::hours(1);   // a legacy session over HTTP that is not used for so long is ended
   std::size_t max_tasks = 1024;
   std::chrono::milliseconds task_ttl = std::chrono::hours(1);
