@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv-bench-mcp: a thin MCP client that measures servers. One JSON line of figures for each run.
 //   wardenv-bench-mcp stdio COUNT TOOL -- COMMAND...      one call at a time
-//   wardenv-bench-mcp http HOST:PORT PATH COUNT CONNECTIONS TOOL [modern|legacy]
+//   wardenv-bench-mcp http HOST:PORT PATH COUNT CONNECTIONS TOOL [modern|legacy [ARGUMENTS]]
+// "tenths": calls a second in each tenth of the run, so that a rate that falls is told from one that was low.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -33,9 +35,15 @@ constexpr const char* kInitialized = R"({"jsonrpc":"2.0","method":"notifications
 
 enum class Era { kLegacy, kModern };
 
-std::string call(const std::string& tool, std::uint64_t id, Era era) {
-  return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":"tools/call","params":{"name":")" + tool + R"(","arguments":{"message":"hello"})" +
-         (era == Era::kModern ? std::string(",") + kMeta : "") + "}}";
+struct Called {
+  std::string tool;
+  Era era = Era::kLegacy;
+  std::string arguments = R"({"message":"hello"})";
+};
+
+std::string call(const Called& what, std::uint64_t id) {
+  return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":"tools/call","params":{"name":")" + what.tool + R"(","arguments":)" + what.arguments +
+         (what.era == Era::kModern ? std::string(",") + kMeta : "") + "}}";
 }
 
 [[noreturn]] void die(const char* what) { throw std::runtime_error(std::string(what) + ": " + std::strerror(errno)); }
@@ -48,12 +56,43 @@ void write_all(int fd, std::string_view data) {
   }
 }
 
-void report(const char* what, std::vector<std::uint64_t>& nanoseconds, double seconds, long peak_kib) {
-  std::sort(nanoseconds.begin(), nanoseconds.end());
-  auto at = [&](double share) { return static_cast<double>(nanoseconds[static_cast<std::size_t>(static_cast<double>(nanoseconds.size() - 1) * share)]) / 1000.0; };
-  std::printf("{\"what\":\"%s\",\"calls\":%zu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"per_second\":%.0f,\"rss_kib\":%ld}\n", what, nanoseconds.size(), at(0.5),
-              at(0.99), at(1.0), static_cast<double>(nanoseconds.size()) / seconds, peak_kib);
-}
+// What was measured: the time of each call, and when each tenth of them was done.
+class Times {
+ public:
+  explicit Times(std::uint64_t count) : count_(count) { nanoseconds_.reserve(count); }
+  void add(Clock::duration time) {
+    nanoseconds_.push_back(static_cast<std::uint64_t>(time.count()));
+    if (nanoseconds_.size() >= count_ * (tenths_.size() + 1) / 10) tenths_.push_back(seconds());
+  }
+  [[nodiscard]] std::size_t size() const { return nanoseconds_.size(); }
+
+  void report(const char* what, long rss_kib) {
+    const double total = seconds();
+    std::sort(nanoseconds_.begin(), nanoseconds_.end());
+    std::printf("{\"what\":\"%s\",\"calls\":%zu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"per_second\":%.0f,\"tenths\":[%s],\"rss_kib\":%ld}\n", what, size(), at(0.5),
+                at(0.99), at(1.0), static_cast<double>(size()) / total, rates().c_str(), rss_kib);
+  }
+
+ private:
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  [[nodiscard]] double at(double share) const {
+    return static_cast<double>(nanoseconds_[static_cast<std::size_t>(static_cast<double>(nanoseconds_.size() - 1) * share)]) / 1000.0;
+  }
+  [[nodiscard]] std::string rates() const {
+    std::string text;
+    double before = 0;
+    for (const double end : tenths_) {
+      text += (text.empty() ? "" : ",") + std::to_string(std::lround(static_cast<double>(count_) / 10 / (end - before)));
+      before = end;
+    }
+    return text;
+  }
+
+  const std::uint64_t count_;
+  const Clock::time_point begin_ = Clock::now();
+  std::vector<std::uint64_t> nanoseconds_;
+  std::vector<double> tenths_;
+};
 
 long rss_kib(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/status";
@@ -115,17 +154,17 @@ int stdio_main(std::uint64_t count, const std::string& tool, char** argv) {
   while (child.line().find("\"id\":0") == std::string::npos) {
   }
   write_all(child.to, std::string(kInitialized) + "\n");
-  std::vector<std::uint64_t> times;
-  const auto begin = Clock::now();
+  const Called what{tool};
+  Times times(count);
   for (std::uint64_t i = 1; i <= count; ++i) {
     const std::string id = "\"id\":" + std::to_string(i);
     const auto start = Clock::now();
-    write_all(child.to, call(tool, i, Era::kLegacy) + "\n");
+    write_all(child.to, call(what, i) + "\n");
     while (child.line().find(id) == std::string::npos) {
     }
-    times.push_back(static_cast<std::uint64_t>((Clock::now() - start).count()));
+    times.add(Clock::now() - start);
   }
-  report("stdio", times, std::chrono::duration<double>(Clock::now() - begin).count(), rss_kib(child.pid));
+  times.report("stdio", rss_kib(child.pid));
   return 0;
 }
 
@@ -208,14 +247,13 @@ void open_session(Http& http) {
 struct Load {
   std::uint64_t count;
   std::size_t connections;
-  std::string tool;
-  Era era;
+  Called what;
 };
 
 int http_main(Http& http, const Load& load) {
-  if (load.era == Era::kLegacy) open_session(http);
+  if (load.what.era == Era::kLegacy) open_session(http);
   const std::string head =
-      load.era == Era::kModern ? "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: " + load.tool + "\r\n" : http.session;
+      load.what.era == Era::kModern ? "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: " + load.what.tool + "\r\n" : http.session;
   std::vector<Client> clients(load.connections);
   std::vector<pollfd> fds;
   for (Client& client : clients) {
@@ -226,13 +264,12 @@ int http_main(Http& http, const Load& load) {
   auto send_next = [&](Client& client) {
     client.id = ++sent;
     client.start = Clock::now();
-    write_all(client.fd, http.post(call(load.tool, client.id, load.era), head));
+    write_all(client.fd, http.post(call(load.what, client.id), head));
   };
-  const auto begin = Clock::now();
+  Times times(load.count);
   for (Client& client : clients) send_next(client);
-  std::vector<std::uint64_t> times;
   while (times.size() < load.count) {
-    if (poll(fds.data(), fds.size(), 10000) <= 0) die("no answer");
+    if (poll(fds.data(), fds.size(), 60000) <= 0) die("no answer");
     for (std::size_t i = 0; i < clients.size(); ++i) {
       if ((fds[i].revents & POLLIN) == 0) continue;
       Client& client = clients[i];
@@ -245,12 +282,12 @@ int http_main(Http& http, const Load& load) {
         std::fprintf(stderr, "wrong answer: %s\n", client.in.c_str());
         return 1;
       }
-      times.push_back(static_cast<std::uint64_t>((Clock::now() - client.start).count()));
+      times.add(Clock::now() - client.start);
       client.in.clear();
       if (sent < load.count) send_next(client);
     }
   }
-  report(load.connections == 1 ? "http sequential" : "http", times, std::chrono::duration<double>(Clock::now() - begin).count(), 0);
+  times.report(load.connections == 1 ? "http sequential" : "http", 0);
   return 0;
 }
 
@@ -262,13 +299,14 @@ int main(int argc, char** argv) {
     if (mode == "stdio" && argc > 5) return stdio_main(static_cast<std::uint64_t>(std::atoll(argv[2])), argv[3], argv + 5);
     if (mode == "http" && argc > 6) {
       Http http(argv[2], argv[3]);
-      const Era era = argc > 7 && std::string(argv[7]) == "legacy" ? Era::kLegacy : Era::kModern;
-      return http_main(http, {static_cast<std::uint64_t>(std::atoll(argv[4])), static_cast<std::size_t>(std::atoll(argv[5])), argv[6], era});
+      Called what{argv[6], argc > 7 && std::string(argv[7]) == "legacy" ? Era::kLegacy : Era::kModern};
+      if (argc > 8) what.arguments = argv[8];
+      return http_main(http, {static_cast<std::uint64_t>(std::atoll(argv[4])), static_cast<std::size_t>(std::atoll(argv[5])), what});
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "wardenv-bench-mcp: %s\n", error.what());
     return 1;
   }
-  std::fputs("usage: wardenv-bench-mcp stdio COUNT TOOL -- COMMAND... | http HOST:PORT PATH COUNT CONNECTIONS TOOL [modern|legacy]\n", stderr);
+  std::fputs("usage: wardenv-bench-mcp stdio COUNT TOOL -- COMMAND... | http HOST:PORT PATH COUNT CONNECTIONS TOOL [modern|legacy [ARGUMENTS]]\n", stderr);
   return 2;
 }
