@@ -9,7 +9,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <ctime>
 
 #include "tools/mcp/http_connection.h"
@@ -22,6 +21,7 @@ using asio::ip::tcp;
 
 constexpr auto kSweep = std::chrono::milliseconds(200);
 constexpr auto kPatience = std::chrono::milliseconds(600);
+constexpr std::chrono::milliseconds kShortPatience(2000);   // with clients that don't read, where there are many of them
 constexpr std::size_t kReadBytes = 16384;
 
 template <typename Stream>
@@ -48,9 +48,11 @@ class SocketConnection : public Connection {
     });
   }
 
-  void write_front(const std::string& data) override {
-    asio::async_write(stream_, asio::buffer(data),
-                      [self = this->shared_from_this(), this](const boost::system::error_code& error, std::size_t) { on_written(error); });
+  // As much as is taken now: each part that a slow client takes is a sign of life.
+  void write_some(std::string_view data) override {
+    stream_.async_write_some(asio::buffer(data.data(), data.size()), [self = this->shared_from_this(), this](const boost::system::error_code& error, std::size_t count) {
+      on_written(error, count);
+    });
   }
 
   // TLS keeps its sending half for its own goodbye.
@@ -64,6 +66,12 @@ class SocketConnection : public Connection {
     if constexpr (kIsTls) {
       if (shaken_) return stream_.async_shutdown([self = this->shared_from_this(), this](const boost::system::error_code&) { shut(); });
     }
+    shut();
+  }
+
+  void reset() override {
+    boost::system::error_code ignored;
+    stream_.lowest_layer().set_option(asio::socket_base::linger(true, 0), ignored);
     shut();
   }
 
@@ -194,7 +202,11 @@ void HttpServer::Impl::find_hung_up() {
 
 void HttpServer::Impl::drop_ended_sessions() {
   shared.server.end_idle_sessions();
-  std::erase_if(shared.sessions, [this](const auto& entry) { return entry.second.pending == 0 && !shared.server.session(entry.first, entry.second.grant); });
+  for (auto at = shared.sessions.begin(); at != shared.sessions.end();) {
+    const bool ended = at->second.pending == 0 && !shared.server.session(at->first, at->second.grant);
+    if (ended) at->second.close();   // whoever still listens
+    at = ended ? shared.sessions.erase(at) : std::next(at);
+  }
 }
 
 void HttpServer::Impl::sweep() {
@@ -203,8 +215,12 @@ void HttpServer::Impl::sweep() {
   find_hung_up();
   std::vector<std::shared_ptr<Connection>> all;
   for (Connection* connection : shared.connections) all.push_back(connection->shared_from_this());
-  for (const auto& connection : all) connection->sweep(now);
-  for (auto& [id, streams] : shared.sessions) streams.sweep(now);
+  const HttpLimits& limits = shared.options.limits;
+  const auto patience = shared.out_bytes > limits.all_backlog_bytes ? std::min(kShortPatience, limits.write_time) : limits.write_time;
+  for (const auto& connection : all) connection->sweep(now, patience);
+  std::size_t kept = 0;
+  for (const auto& [id, streams] : shared.sessions) kept += streams.kept_bytes();
+  for (auto& [id, streams] : shared.sessions) streams.sweep(now, kept > limits.all_kept_bytes ? Memory::kShort : Memory::kEnough);
   if (++sweeps % 50 == 0) drop_ended_sessions();
   count = shared.connections.size();
   timer.expires_after(kSweep);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/mcp/http_connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <boost/beast/http/error.hpp>
 #include <charconv>
 
@@ -71,7 +74,10 @@ Connection::Connection(HttpShared& shared) : shared_(shared), deadline_(Clock::n
   new_parser();
 }
 
-Connection::~Connection() { shared_.connections.erase(this); }
+Connection::~Connection() {
+  shared_.connections.erase(this);
+  shared_.out_bytes -= out_bytes_;
+}
 
 std::string_view Connection::field(std::string_view name) const { return field_of(parser_->get(), name); }
 
@@ -317,33 +323,40 @@ void Connection::linger() {
 void Connection::put(std::string data) {
   if (closed_) return;
   out_bytes_ += data.size();
-  if (out_bytes_ > shared_.options.limits.backlog_bytes + data.size()) return client_gone();   // too slow: it is cut off
+  shared_.out_bytes += data.size();
+  if (out_bytes_ > shared_.options.limits.backlog_bytes + data.size()) return cut_off();
   out_.push_back(std::move(data));
   if (writing_) return;
-  writing_ = true;
   last_write_ = Clock::now();
-  write_front(out_.front());
+  write_more();
 }
 
-void Connection::on_written(const boost::system::error_code& error) {
+void Connection::write_more() {
+  writing_ = true;
+  write_some(std::string_view(out_.front()).substr(front_done_));
+}
+
+void Connection::on_written(const boost::system::error_code& error, std::size_t count) {
   writing_ = false;
   if (closed_) return;
   if (error) return client_gone();
-  out_bytes_ -= out_.front().size();
-  out_.pop_front();
   last_write_ = Clock::now();
-  if (!out_.empty()) {
-    writing_ = true;
-    return write_front(out_.front());
-  }
+  front_done_ += count;
+  if (front_done_ < out_.front().size()) return write_more();
+  front_done_ = 0;
+  out_bytes_ -= out_.front().size();
+  shared_.out_bytes -= out_.front().size();
+  out_.pop_front();
+  if (!out_.empty()) return write_more();
   if (!answered_) return;
   if (keep_alive_) return next_request();
   parser_->is_done() ? close() : linger();
 }
 
-void Connection::sweep(Clock::time_point now) {
+void Connection::sweep(Clock::time_point now, std::chrono::milliseconds patience) {
   if (closed_) return now > deadline_ ? shut() : void();   // it did not say goodbye
-  if (writing_ && now - last_write_ > shared_.options.limits.write_time) return client_gone();
+  if (writing_) look_at_reader(now);
+  if (writing_ && now - last_write_ > patience) return cut_off();
   if (streaming_ && !writing_ && now - last_write_ > kKeepAlive) return write_event(":\n\n");
   if (!responding_ && !writing_ && now > deadline_) close();
 }
@@ -356,6 +369,18 @@ bool Connection::leave() {
   if (sink) sink->wire_gone();
   if (stream) stream->detach(this);
   return true;
+}
+
+// The kernel tells of room for more only once a third of its buffer is free, which may be megabytes: a slow client reads for long until then.
+void Connection::look_at_reader(Clock::time_point now) {
+  int unsent = 0;
+  if (::ioctl(fd(), SIOCOUTQ, &unsent) < 0 || unsent == std::exchange(unsent_, unsent)) return;
+  last_write_ = now;
+}
+
+void Connection::cut_off() {
+  const auto self = shared_from_this();
+  if (leave()) reset();
 }
 
 void Connection::client_gone() {

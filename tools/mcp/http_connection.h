@@ -31,6 +31,7 @@ struct HttpShared {
   std::unordered_set<Connection*> connections;
   std::map<std::string, SessionStreams, std::less<>> sessions;
   std::string date;                           // the header line, made anew every second
+  std::size_t out_bytes = 0;                  // of all connections
   bool stopping = false;
   boost::asio::io_context io{1};              // last: its handlers hold connections
 
@@ -45,9 +46,10 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
 
   void start() { read_more(); }
   void close();          // at the end of an answer, or of our patience
-  // Called every 200 ms. `hung_up`: the client has closed its end.
-  void sweep(Clock::time_point now);
+  // Called every 200 ms. `patience`: with a client that takes nothing of what is written.
+  void sweep(Clock::time_point now, std::chrono::milliseconds patience);
   void client_gone();
+  void cut_off();          // it does not read: what was not taken is thrown away, by the kernel too
   [[nodiscard]] bool busy() const { return sink_ != nullptr || stream_ != nullptr; }
   [[nodiscard]] virtual int fd() const = 0;
 
@@ -60,12 +62,13 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
  protected:
   // The socket. Each calls on_read or on_written once.
   virtual void read_some() = 0;
-  virtual void write_front(const std::string& data) = 0;
+  virtual void write_some(std::string_view data) = 0;
   virtual void shut_sending() = 0;
   virtual void shut() = 0;
+  virtual void reset() = 0;         // shut(), and nothing more is sent
   virtual void say_goodbye() = 0;   // shut(), at once or later
   void on_read(const boost::system::error_code& error, std::size_t count);
-  void on_written(const boost::system::error_code& error);
+  void on_written(const boost::system::error_code& error, std::size_t count);
 
   boost::beast::flat_buffer buffer_;
   HttpShared& shared_;
@@ -91,6 +94,8 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   void challenge(std::string_view error);
   void refuse(int status, std::string_view text, std::string_view head = {});
   void put(std::string data);
+  void write_more();
+  void look_at_reader(Clock::time_point now);
   bool leave();
   void finish_response();
   [[nodiscard]] std::string cors() const;
@@ -107,6 +112,8 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   bool lingering_ = false;
   std::deque<std::string> out_;
   std::size_t out_bytes_ = 0;
+  int unsent_ = 0;                    // bytes in the socket, when we looked last
+  std::size_t front_done_ = 0;        // of out_.front()
   std::string grant_;
   std::shared_ptr<HttpSink> sink_;           // of the request under way
   std::shared_ptr<EventStream> stream_;      // what a GET listens to

@@ -117,13 +117,19 @@ bool SessionStreams::alive() const {
   return false;
 }
 
-void SessionStreams::sweep(Clock::time_point now) {
+std::size_t SessionStreams::kept_bytes() const {
+  std::size_t sum = 0;
+  for (const auto& [number, stream] : streams_) sum += stream->kept_bytes();
+  return sum;
+}
+
+void SessionStreams::sweep(Clock::time_point now, Memory memory) {
   const Clock::duration patience = alive() ? Clock::duration(kComesBack) : Clock::duration(kClientGone);
   std::vector<std::shared_ptr<EventStream>> abandoned;
   for (auto at = streams_.begin(); at != streams_.end();) {
     const std::shared_ptr<EventStream> stream = at->second;
     const Clock::duration alone = stream->alone_for(now);
-    const bool forgotten = stream->finished() && alone > kFinishedKept;
+    const bool forgotten = stream->finished() && (alone > kFinishedKept || memory == Memory::kShort);
     if (!stream->finished() && stream != standing_ && alone > (stream->suspended() ? Clock::duration(kPollsBack) : patience)) abandoned.push_back(stream);
     at = forgotten && stream != standing_ ? streams_.erase(at) : std::next(at);
   }

@@ -27,6 +27,8 @@ class Wire {
 
 using Clock = std::chrono::steady_clock;
 
+enum class Memory { kEnough, kShort };
+
 enum class Priming { kNo, kYes };   // SEP-1699: an event with an id and no data comes first, from 2025-11-25 on
 
 class EventStream {
@@ -42,6 +44,7 @@ class EventStream {
   void suspend();                          // ends the response; the client is to come back
 
   [[nodiscard]] std::uint64_t number() const { return number_; }
+  [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
   [[nodiscard]] bool attached() const { return wire_ != nullptr; }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool suspended() const { return suspended_; }
@@ -84,7 +87,8 @@ class SessionStreams {
   [[nodiscard]] std::shared_ptr<EventStream> find(std::uint64_t number) const;
   void set_standing(const std::shared_ptr<EventStream>& stream);
   // Drops what nobody will ask for any more, and gives up on calls whose client does not come back.
-  void sweep(Clock::time_point now);
+  void sweep(Clock::time_point now, Memory memory);
+  [[nodiscard]] std::size_t kept_bytes() const;
   void close();
 
   std::string grant{};
