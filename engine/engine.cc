@@ -185,10 +185,10 @@ Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::stri
   return plan;
 }
 
-// nullptr without named egress. Its thread starts while the sandbox is made.
-Result<std::unique_ptr<EgressProxy>> start_proxy(const RunRequest& request, const RunIo& io) {
+// nullptr without named egress. Its thread starts with the first connection.
+Result<std::unique_ptr<EgressProxy>> make_proxy(const RunRequest& request, const RunIo& io) {
   if (request.network != sandbox::Network::kEgress) return std::unique_ptr<EgressProxy>();
-  return EgressProxy::start(request.egress, io.on_egress);
+  return EgressProxy::make(request.egress, io.on_egress);
 }
 
 Result<sandbox::LaunchPlan> make_plan(const RunRequest& request) {
@@ -351,7 +351,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
   impl_->put_over_away();
   if (!impl_->backstage) impl_->begin(request, beginning);
-  auto proxy = start_proxy(request, io);
+  auto proxy = make_proxy(request, io);
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());

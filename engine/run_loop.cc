@@ -31,7 +31,7 @@ class Loop {
   }
 
  private:
-  enum Place : std::size_t { kControl, kOut, kErr, kCancel, kOom, kPlaces };
+  enum Place : std::size_t { kControl, kOut, kErr, kCancel, kOom, kListening, kPlaces };
 
   void step() {
     std::array<pollfd, kPlaces> fds{};
@@ -40,12 +40,14 @@ class Loop {
     fds[kErr] = {channels_.err.get(), POLLIN, 0};
     fds[kCancel] = {cancel_fd_, POLLIN, 0};
     fds[kOom] = {oom_fd_, POLLIN, 0};
+    fds[kListening] = {listening_.get(), POLLIN, 0};
     if (::poll(fds.data(), fds.size(), -1) < 0) return;  // EINTR: again
     if (fds[kOut].revents != 0 && !read_stream(channels_.out, out_, io_.on_stdout)) channels_.out.reset();
     if (fds[kErr].revents != 0 && !read_stream(channels_.err, err_, io_.on_stderr)) channels_.err.reset();
     if (fds[kCancel].revents != 0) cancel(cancel_fd_, end_.cancelled);
     if (fds[kOom].revents != 0) cancel(oom_fd_, end_.out_of_memory);
     if (too_much()) cancel(cancel_fd_, end_.output_exceeded);
+    if (fds[kListening].revents != 0) channels_.proxy->serve(std::exchange(listening_, {}));   // the first connection
     if (fds[kControl].revents != 0) read_event();
   }
 
@@ -101,7 +103,7 @@ class Loop {
       return;
     }
     if (event.kind == wire::EventKind::kListening) {
-      if (channels_.proxy != nullptr && socket.valid()) channels_.proxy->serve(std::move(socket));
+      if (channels_.proxy != nullptr) listening_ = std::move(socket);
       return;
     }
     if (event.kind == wire::EventKind::kDenied) {
@@ -119,6 +121,7 @@ class Loop {
   OnOutputLimit on_limit_;
   int cancel_fd_;
   int oom_fd_;
+  UniqueFd listening_;   // until somebody connects
   bool over_ = false;
   RunEnd end_;
 };

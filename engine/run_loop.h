@@ -17,7 +17,7 @@ struct RunChannels {
   UniqueFd control;   // to the launcher
   UniqueFd out;       // read ends of the command's stdout and stderr
   UniqueFd err;
-  EgressProxy* proxy = nullptr;   // not owned; gets the listening socket of a run with named egress
+  EgressProxy* proxy = nullptr;   // not owned; gets the listening socket of a run with named egress, once somebody connects
 };
 
 struct RunEnd {

@@ -44,19 +44,15 @@ constexpr std::array kSpecial = {
     Special{"2002::/16", "6to4"},
     Special{"fd00:ec2::254/128", "cloud metadata"},
     Special{"fc00::/7", "private"},
+    Special{"5f00::/16", "segment routing"},
     Special{"fe80::/10", "link-local"},
     Special{"fec0::/10", "site-local"},
     Special{"ff00::/8", "multicast"},
 };
 
-struct Parsed {
-  AddressRange range;
-  const char* kind;
-};
-
-const std::vector<Parsed>& special_ranges() {
-  static const std::vector<Parsed> ranges = [] {
-    std::vector<Parsed> parsed;
+const std::vector<SpecialRange>& special_ranges() {
+  static const std::vector<SpecialRange> ranges = [] {
+    std::vector<SpecialRange> parsed;
     for (const Special& item : kSpecial) {
       if (auto range = parse_range(item.range)) parsed.push_back({*range, item.kind});
     }
@@ -124,10 +120,10 @@ std::string to_string(const IpAddress& address) {
 
 std::string to_string(const AddressRange& range) { return to_string(range.first) + "/" + std::to_string(range.prefix); }
 
-const char* special_kind(const IpAddress& address) {
+const SpecialRange* special_range(const IpAddress& address) {
   const auto& ranges = special_ranges();
-  const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const Parsed& item) { return contains(item.range, address); });
-  return found == ranges.end() ? nullptr : found->kind;
+  const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const SpecialRange& item) { return contains(item.range, address); });
+  return found == ranges.end() ? nullptr : &*found;
 }
 
 }  // namespace wardenv::engine

@@ -34,8 +34,12 @@ bool contains(const AddressRange& range, const IpAddress& address);
 std::string to_string(const IpAddress& address);
 std::string to_string(const AddressRange& range);
 
-// What kind of address it is where it is not a public one: "loopback", "private", "link-local" …; nullptr for a public one. After the
-// special-purpose registries of IANA (RFC 6890); ranges for documentation are not among them, nothing is there.
-const char* special_kind(const IpAddress& address);
+// The range of addresses that are not public in which this one lies, and what it is: "loopback", "private", "link-local" …; nullptr for a
+// public address. After the special-purpose registries of IANA (RFC 6890); ranges for documentation are not among them, nothing is there.
+struct SpecialRange {
+  AddressRange range;
+  const char* kind;
+};
+const SpecialRange* special_range(const IpAddress& address);
 
 }  // namespace wardenv::engine

@@ -98,7 +98,7 @@ Connection::Step Connection::begin_tunnel(std::string_view host, std::uint16_t p
 Connection::Step Connection::look_up() {
   if (shared_.budget.used_up()) return refuse(403, SocksReply::kNotAllowed, "the run's cap of " + std::to_string(shared_.caps.bytes) + " bytes is used up");
   if (target_.literal) {
-    const bool special = special_kind(*target_.literal) != nullptr;   // then it does not matter whose it is
+    const bool special = special_range(*target_.literal) != nullptr;   // then it does not matter whose it is
     return choose({{*target_.literal, special ? Owner::kOther : owner_of(*target_.literal)}}, "");
   }
   const auto known = shared_.names.find(target_.host);
@@ -166,6 +166,7 @@ Connection::Step Connection::finish_connect() {
 Connection::Step Connection::connected() {
   phase_ = Phase::kRelay;
   deadline_ms_ = 0;
+  shared_.expects_soon = true;   // the first bytes of a tunnel's client, or the answer of a server
   if (protocol_ != Protocol::kHttp) return open_tunnel();
   tell_opened();
   return Step::kOn;

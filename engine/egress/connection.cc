@@ -2,8 +2,6 @@
 // A connection's phases: understanding what the client wants, and moving bytes. Judging and connecting: admission.cc.
 #include "engine/egress/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -38,8 +36,7 @@ bool send_some(Peer& peer, std::string& text) {
 
 Connection::Connection(EgressShared& shared, UniqueFd client, std::uint64_t id, Admission admission) : shared_(shared), id_(id) {
   client_.fd = std::move(client);
-  const int on = 1;
-  (void)::setsockopt(client_.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  shared.expects_soon = true;   // its request
   deadline_in(kHeadMs);
   if (admission == Admission::kServed) return;
   const auto cap = std::to_string(admission == Admission::kCrowded ? shared.caps.connections_at_once : shared.caps.connections);
@@ -126,8 +123,12 @@ Connection::Step Connection::sniff() {
 Connection::Step Connection::read_http() {
   const std::string_view bytes = peek();
   if (bytes.empty()) return Step::kWait;
-  const HttpHead head = read_http_head(bytes);
+  // One that comes byte by byte is read when it is whole, not for each byte.
+  const std::string_view fresh = bytes.substr(std::min(bytes.size(), seen_ - std::min<std::size_t>(seen_, 3)));
+  const bool whole = seen_ == 0 || bytes.size() >= kMaxHeadBytes || fresh.find("\r\n\r\n") != std::string_view::npos;
+  const HttpHead head = whole ? read_http_head(bytes) : HttpHead{};
   if (head.state == HeadState::kMore) {
+    seen_ = bytes.size();
     client_.readable = client_.hung_up;   // what is there has been seen; the rest will be told of
     return client_.hung_up ? close_now() : Step::kWait;
   }
@@ -197,7 +198,9 @@ Turn Connection::relay() {
   if (phase_ != Phase::kRelay) return advance();
   PumpEnd up = PumpEnd::kBlocked;
   PumpEnd down = PumpEnd::kBlocked;
+  const bool nothing_yet = up_.moved == 0;
   if (sni_ == Sni::kNotChecked && to_server_.empty()) up = pump(up_, client_, server_, shared_.budget, shared_.pipes);
+  if (nothing_yet && up_.moved != 0) shared_.expects_soon = true;   // the server's answer
   if (to_client_.empty()) down = pump(down_, server_, client_, shared_.budget, shared_.pipes);
   return settle(up, down);
 }

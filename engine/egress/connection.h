@@ -93,6 +93,7 @@ class Connection {
   std::string method_;
   std::vector<IpAddress> addresses_;      // that may be connected to, last one first
   std::string address_;
+  std::size_t seen_ = 0;                  // bytes of a head that has no end yet
   std::string to_client_;
   std::string to_server_;
   BodyReader body_;

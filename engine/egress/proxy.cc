@@ -2,7 +2,10 @@
 // The proxy's thread: one epoll loop over the listener and all connections.
 #include "engine/egress/proxy.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -29,15 +32,20 @@ namespace {
 
 constexpr std::uint64_t kListenerId = 0, kWakeId = 1, kFirstId = 2;
 constexpr int kTickMs = 100, kStarvedTickMs = 10;
+constexpr std::uint64_t kAwakeUs = 100;
 constexpr int kAcceptsInARow = 64;
-constexpr std::size_t kCrowd = 64;   // connections above the cap that are told so; more wait in the kernel's queue
+constexpr std::uint32_t kCrowd = 64;   // connections above the cap that are told so; more wait in the kernel's queue
 constexpr std::uint32_t kMostConnections = 4096;
 
-std::uint64_t clock_ms() {
+using Events = std::array<epoll_event, 256>;
+
+std::uint64_t clock_us() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1000 + static_cast<std::uint64_t>(time.tv_nsec) / 1'000'000;
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_nsec) / 1000;
 }
+
+std::uint64_t clock_ms() { return clock_us() / 1000; }
 
 void block_signals() {
   sigset_t all;
@@ -45,14 +53,25 @@ void block_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-// Each connection needs two descriptors, and the usual soft limit is 1024. What runs in sandboxes has limits of its own.
-void raise_descriptor_limit(std::uint32_t connections) {
-  rlimit limit{};
-  const rlim_t wanted = 2ULL * connections + 512;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(limit.rlim_max, wanted);
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
+// Each connection needs two descriptors, and the usual soft limit is 1024. The limit grows with every proxy that there is, so that one whose
+// command opens all it may takes none from another's, nor from the engine. What runs in sandboxes has limits of its own.
+class DescriptorShare {
+ public:
+  explicit DescriptorShare(std::uint32_t connections) : count_(2ULL * connections) {
+    const rlim_t wanted = total_.fetch_add(count_) + count_ + 1024;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = std::min(limit.rlim_max, wanted);
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  DescriptorShare(const DescriptorShare&) = delete;
+  DescriptorShare& operator=(const DescriptorShare&) = delete;
+  ~DescriptorShare() { total_.fetch_sub(count_); }
+
+ private:
+  static inline std::atomic<rlim_t> total_ = 0;
+  rlim_t count_;
+};
 
 Status check_caps(const EgressCaps& caps) {
   if (caps.connections_at_once >= 1 && caps.connections_at_once <= kMostConnections) return {};
@@ -62,11 +81,11 @@ Status check_caps(const EgressCaps& caps) {
 }  // namespace
 
 struct EgressProxy::Impl {
+  DescriptorShare descriptors;
   EgressShared shared;
   UniqueFd epoll;
   UniqueFd wake;
   UniqueFd listener;
-  std::atomic<int> handed_over = -1;
   std::atomic<bool> stopping = false;
   std::thread thread;
 
@@ -80,14 +99,10 @@ struct EgressProxy::Impl {
   bool paused = false;   // no more is accepted until a connection has ended
 
   Impl(const EgressSettings& settings, std::vector<HeaderList> secrets, EgressSink sink, UniqueFd epoll_fd, UniqueFd wake_fd)
-      : shared{.rules = settings.rules, .secrets = std::move(secrets), .caps = settings.caps, .budget = Budget(settings.caps), .pipes = {},
+      : descriptors(settings.caps.connections_at_once + kCrowd), shared{.rules = settings.rules, .secrets = std::move(secrets), .caps = settings.caps, .budget = Budget(settings.caps), .pipes = {},
                .reporter = EgressReporter(std::move(sink), settings.caps.connections), .resolver = Resolver(wake_fd.get()),
                .epoll = epoll_fd.get(), .now_ms = clock_ms(), .names = {}},
         epoll(std::move(epoll_fd)), wake(std::move(wake_fd)) {}
-
-  ~Impl() {
-    if (const int fd = handed_over.exchange(-1); fd >= 0) ::close(fd);
-  }
 
   void wake_up() const {
     const std::uint64_t one = 1;
@@ -109,8 +124,8 @@ struct EgressProxy::Impl {
   void run() {
     block_signals();
     while (!stopping.load()) {
-      std::array<epoll_event, 256> events{};
-      const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), patience());
+      Events events{};
+      const int count = wait_for(events);
       shared.now_ms = clock_ms();
       shared.budget.refill(shared.now_ms);
       for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)]);
@@ -119,6 +134,17 @@ struct EgressProxy::Impl {
     }
     connections.clear();
     listener.reset();
+  }
+
+  // A peer that is about to say its next word is waited for awake: on one host, being woken takes longer than the word. Who else wants
+  // this processor gets it.
+  int wait_for(Events& events) {
+    const int most = patience();
+    const bool soon = most != 0 && std::exchange(shared.expects_soon, false);
+    for (const std::uint64_t until = soon ? clock_us() + kAwakeUs : 0; clock_us() < until; ::sched_yield()) {
+      if (const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 0); count != 0) return count;
+    }
+    return ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), most);
   }
 
   [[nodiscard]] int patience() const {
@@ -140,10 +166,6 @@ struct EgressProxy::Impl {
   void note_wake() {
     std::uint64_t count = 0;
     (void)!::read(wake.get(), &count, sizeof count);
-    if (const int fd = handed_over.exchange(-1); fd >= 0) {
-      listener.reset(fd);
-      if (!watch(fd, EPOLLIN, kListenerId << 1)) listener.reset();
-    }
     for (const Resolution& resolution : shared.resolver.take_answers()) {
       const auto found = connections.find(resolution.asked_by);
       if (found == connections.end()) continue;
@@ -223,34 +245,40 @@ struct EgressProxy::Impl {
 EgressProxy::EgressProxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EgressProxy::~EgressProxy() { (void)stop(); }
 
-Result<std::unique_ptr<EgressProxy>> EgressProxy::start(const EgressSettings& settings, EgressSink sink) {
+Result<std::unique_ptr<EgressProxy>> EgressProxy::make(const EgressSettings& settings, EgressSink sink) {
   WARDENV_TRY(check_caps(settings.caps));
   auto secrets = read_secrets(settings.rules);
   if (!secrets) return tl::unexpected(secrets.error());
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll.valid() || !wake.valid()) return fail_errno(ErrorCode::kHost, "cannot make the proxy");
-  raise_descriptor_limit(settings.caps.connections_at_once);
   auto impl = std::make_unique<Impl>(settings, std::move(*secrets), std::move(sink), std::move(epoll), std::move(wake));
   if (!impl->watch(impl->wake.get(), EPOLLIN, kWakeId << 1)) return fail_errno(ErrorCode::kHost, "cannot make the proxy");
-  try {
-    impl->thread = std::thread([raw = impl.get()] { raw->run(); });
-  } catch (const std::system_error& error) {
-    return fail(ErrorCode::kHost, std::string("cannot start the proxy's thread: ") + error.what());
-  }
   return std::unique_ptr<EgressProxy>(new EgressProxy(std::move(impl)));
 }
 
 void EgressProxy::serve(UniqueFd listener) {
-  if (const int old = impl_->handed_over.exchange(listener.release()); old >= 0) ::close(old);
-  impl_->wake_up();
+  Impl& impl = *impl_;
+  if (impl.thread.joinable()) return;
+  try {
+    const int on = 1;   // what is accepted takes it over (tcp(7))
+    (void)::setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!impl.watch(listener.get(), EPOLLIN, kListenerId << 1)) throw std::system_error(errno, std::generic_category());
+    impl.listener = std::move(listener);
+    impl.thread = std::thread([&impl] { impl.run(); });
+  } catch (const std::system_error& error) {
+    impl.listener.reset();   // closed: whoever connects is refused
+    impl.shared.reporter.tell({.kind = EgressEventKind::kFailed, .reason = std::string("the proxy could not be started: ") + error.what()});
+  }
 }
 
 EgressSummary EgressProxy::stop() {
-  if (!impl_ || !impl_->thread.joinable()) return {};
-  impl_->stopping.store(true);
-  impl_->wake_up();
-  impl_->thread.join();
+  if (!impl_) return {};
+  if (impl_->thread.joinable()) {
+    impl_->stopping.store(true);
+    impl_->wake_up();
+    impl_->thread.join();
+  }
   return impl_->shared.reporter.take();
 }
 

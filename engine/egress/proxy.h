@@ -17,14 +17,15 @@ inline constexpr int kEgressBacklog = 1024;
 
 class EgressProxy {
  public:
-  // Reads the secrets of the rules and starts the thread, which has nothing to do before serve(). Presets must have been derived.
-  // Errors: kBadInput for caps and secrets that make no sense, kNotFound for a secret that is not there, kHost.
-  static Result<std::unique_ptr<EgressProxy>> start(const EgressSettings& settings, EgressSink sink);
+  // Reads the secrets of the rules. Presets must have been derived. Errors: kBadInput for caps and secrets that make no sense, kNotFound for a
+  // secret that is not there, kHost.
+  static Result<std::unique_ptr<EgressProxy>> make(const EgressSettings& settings, EgressSink sink);
   EgressProxy(const EgressProxy&) = delete;
   EgressProxy& operator=(const EgressProxy&) = delete;
   ~EgressProxy();   // stop()
 
-  // Takes the listening socket over. Thread-safe; once.
+  // Takes the listening socket over and starts the thread; once. Worth waiting with until somebody has connected: a run that asks for nothing
+  // then has no thread. Where it can't be started the socket is closed, which the summary tells.
   void serve(UniqueFd listener);
 
   // Closes every connection and ends the thread; what came of them. Without a proxy nobody answers on the port: that is safe.

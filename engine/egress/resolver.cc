@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <resolv.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +57,9 @@ struct Resolver::State {
   UniqueFd wake_fd;
 
   void work() {
+    // Of this thread alone: a name with dots is asked for as it is, and never again below the host's search domains (resolv.conf(5)), where it
+    // would be another name than the one that was allowed.
+    if (::res_init() == 0) _res.options &= ~static_cast<unsigned long>(RES_DNSRCH);
     std::unique_lock lock(mutex);
     for (;;) {
       ++idle;

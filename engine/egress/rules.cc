@@ -13,6 +13,17 @@ bool in_any(const std::vector<AddressRange>& ranges, const IpAddress& address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) { return contains(range, address); });
 }
 
+// How narrow a range must be to name the address: one that is not public, no wider than what makes it so. Who allows 0.0.0.0/0 means the
+// Internet, and not the services of this host.
+std::uint8_t naming_prefix(const IpAddress& address, const SpecialRange* special, Owner owner) {
+  if (special != nullptr) return special->range.prefix;
+  return owner == Owner::kThisHost ? static_cast<std::uint8_t>(address.length * 8) : std::uint8_t{0};
+}
+
+bool names(const std::vector<AddressRange>& ranges, const IpAddress& address, std::uint8_t prefix) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) { return contains(range, address) && range.prefix >= prefix; });
+}
+
 bool matches_host(const EgressRule& rule, const EgressTarget& target) {
   switch (rule.match) {
     case HostMatch::kExact: return !target.literal && target.host == rule.host;
@@ -29,7 +40,7 @@ bool for_plain_http_only(const EgressRule& rule) { return !rule.methods.empty() 
 bool matches_path(const EgressRule& rule, std::string_view path) {
   if (rule.path_prefix.empty()) return true;
   path = path.substr(0, path.find('?'));
-  for (const char* doubtful : {"/.", "%2e", "%2E", "%2f", "%2F", "%5c", "%5C", "\\", "//", "#", "%00"}) {
+  for (const char* doubtful : {"/.", "%2e", "%2E", "%2f", "%2F", "%5c", "%5C", "\\", "//", "#", "%00", "%25", "%c0", "%C0", "%c1", "%C1"}) {
     if (path.find(doubtful) != std::string_view::npos) return false;
   }
   std::string_view prefix = rule.path_prefix;
@@ -93,17 +104,20 @@ EgressJudgement judge_host(std::span<const EgressRule> rules, const EgressTarget
 
 EgressJudgement judge_address(std::span<const EgressRule> rules, const EgressRule& rule, const EgressTarget& target, const IpAddress& address,
                               Owner owner) {
-  if (in_any(rule.addresses, address)) return {&rule, {}, {}};
-  const char* kind = special_kind(address);
+  const SpecialRange* special = special_range(address);
+  const std::uint8_t prefix = naming_prefix(address, special, owner);
+  if (names(rule.addresses, address, prefix)) return {&rule, {}, {}};
+  const char* kind = special != nullptr ? special->kind : nullptr;
   if (kind == nullptr && owner == Owner::kThisHost) kind = "this host's own";
   if (kind == nullptr && !target.literal) return {&rule, {}, {}};
   auto names_it = [&](const EgressRule& other) {
-    return other.match == HostMatch::kAddress && has_port(other, target.port) && in_any(other.addresses, address);
+    return other.match == HostMatch::kAddress && has_port(other, target.port) && names(other.addresses, address, prefix);
   };
   if (std::any_of(rules.begin(), rules.end(), names_it)) return {&rule, {}, {}};
   const std::string text = to_string(address);
   const std::string one = text + (address.length == 4 ? "/32" : "/128");
-  return {nullptr, target.host + " is at " + text + ", which is not public (" + (kind != nullptr ? kind : "an address") + ")", with_port(target) + "=" + one};
+  return {nullptr, target.host + " is at " + text + ", which is not public (" + (kind != nullptr ? kind : "an address") + ")",
+          with_port(target) + (target.literal ? "" : "=" + one)};
 }
 
 }  // namespace wardenv::engine

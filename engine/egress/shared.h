@@ -27,6 +27,7 @@ struct EgressShared {
   Resolver resolver;
   int epoll = -1;
   std::uint64_t now_ms = 0;
+  bool expects_soon = false;   // a connection that is being made waits for a word of a peer; each says so a few times in its life
 
   struct Known {
     std::vector<ResolvedAddress> addresses;

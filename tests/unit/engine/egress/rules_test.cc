@@ -122,7 +122,7 @@ TEST_CASE("methods and paths are for plain HTTP alone") {
   CHECK(http(list, "mirror.example", 80, "HEAD", "/debian/dists/x"));
   CHECK(http(list, "mirror.example", 80, "GET", "/debian/x?query=//.."));
   for (const char* path : {"/", "/debianx", "/debian/../secret", "/debian/%2e%2e/secret", "/debian/%2E./x", "/debian/..", "/debian//x", "/debian%2fx",
-                           "/debian/%2Fx", "/debian/\\..", "/debian/./x", "/debian/a%5c", "/debian/x#y"}) {
+                           "/debian/%2Fx", "/debian/\\..", "/debian/./x", "/debian/a%5c", "/debian/%252e%252e/secret", "/debian/%c0%ae/x", "/debian/x#y"}) {
     INFO(path);
     CHECK_FALSE(http(list, "mirror.example", 80, "GET", path));
   }
@@ -146,6 +146,22 @@ TEST_CASE("a name reaches public addresses, and others where a rule names the ra
   CHECK_FALSE(address_ok(rules({"name.example:22", "10.0.0.0/8:443"}), "name.example", 22, "10.1.2.3"));
   CHECK(address_ok(rules({"name.example=127.0.0.0/8"}), "name.example", 443, "127.0.0.1", Owner::kThisHost));
   CHECK(address_ok(rules({"127.0.0.1"}), "127.0.0.1", 443, "127.0.0.1", Owner::kThisHost));
+}
+
+TEST_CASE("a range that holds the Internet does not name what is in this host or beside it") {
+  const auto all = rules({"0.0.0.0/0", "::/0", "name.example=0.0.0.0/0"});
+  CHECK(address_ok(all, "1.1.1.1", 443, "1.1.1.1"));
+  CHECK(address_ok(all, "name.example", 443, "1.1.1.1"));
+  for (const char* address : {"127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1", "2001::1", "fd00::1"}) {
+    INFO(address);
+    CHECK_FALSE(address_ok(all, address, 443, address));
+    CHECK_FALSE(address_ok(all, "name.example", 443, address));
+  }
+  CHECK_FALSE(address_ok(all, "9.9.9.9", 443, "9.9.9.9", Owner::kThisHost));
+  CHECK(address_ok(rules({"0.0.0.0/0", "9.9.9.9"}), "9.9.9.9", 443, "9.9.9.9", Owner::kThisHost));
+  CHECK(address_ok(rules({"0.0.0.0/0", "10.0.0.0/8"}), "10.1.2.3", 443, "10.1.2.3"));
+  CHECK_FALSE(address_ok(rules({"169.254.0.0/16"}), "169.254.169.254", 443, "169.254.169.254"));
+  CHECK(address_ok(rules({"169.254.169.254"}), "169.254.169.254", 443, "169.254.169.254"));
 }
 
 TEST_CASE("a refusal says which rule would be needed, and that rule does") {
