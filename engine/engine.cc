@@ -17,6 +17,7 @@
 #include "engine/backstage.h"
 #include "engine/capture.h"
 #include "engine/egress/proxy.h"
+#include "engine/made_inside.h"
 #include "engine/run_loop.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
@@ -349,6 +350,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   Beginning beginning;
   RunRequest request = asked;
   if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
+  const RepositoryWatch watch(request);
   impl_->put_over_away();
   if (!impl_->backstage) impl_->begin(request, beginning);
   auto proxy = make_proxy(request, io);

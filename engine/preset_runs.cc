@@ -8,6 +8,7 @@
 
 #include "engine/egress/presets.h"
 #include "engine/engine.h"
+#include "engine/made_inside.h"
 
 namespace wardenv::engine {
 
@@ -37,6 +38,7 @@ Result<std::string> Engine::ask_inside(const RunRequest& like, const std::vector
 Status Engine::add_presets(RunRequest& request) {
   if (request.network != sandbox::Network::kEgress || request.egress.presets.empty()) return {};
   const PresetInput input{.venv = request.venv.value_or(""), .workspace = request.workspace, .environment = request.profile_env,
+                          .repository_made_inside = repository_made_inside(request.workspace),
                           .ask = [&](const std::vector<std::string>& argv) { return ask_inside(request, argv); }};
   auto derived = derive_presets(request.egress.presets, input);
   if (!derived) return tl::unexpected(derived.error());

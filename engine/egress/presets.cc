@@ -257,6 +257,10 @@ class Deriver {
   }
 
   Status git_remote() {
+    if (input_.repository_made_inside) {
+      return fail(ErrorCode::kBadInput, "the repository in `" + input_.workspace + "` was made by a run: its remotes are not taken for the operator's word",
+                  "name the host with --allow-host, or clone the repository anew outside");
+    }
     for (const IniEntry& entry : parse_ini(read_config(input_.workspace + "/.git/config"))) {
       if (entry.section.starts_with("remote ") && (entry.key == "url" || entry.key == "pushurl")) add(entry.value, Trust::kVenv);
     }

@@ -18,6 +18,7 @@ struct PresetInput {
   std::string venv{};                       // folder of the virtual environment; empty: none
   std::string workspace{};
   std::vector<std::string> environment{};   // "NAME=VALUE" of the run's profile, which counts before the engine's own variables
+  bool repository_made_inside = false;      // the workspace's repository is a command's work: its remotes are nobody's word
   AskInside ask;
 };
 
@@ -27,7 +28,7 @@ struct DerivedEgress {
 };
 
 // Configuration that the command could have written does not count: nothing of the workspace but, for git-remote, the repository's
-// remotes (`.git/config` is protected). The venv's pip.conf counts (a run with a writable venv can't write it), for public addresses.
+// remotes (`.git/config` is protected), unless a run made that repository. The venv's pip.conf counts (a run with a writable venv can't write it), for public addresses.
 // Error kNotFound where a preset finds no host.
 Result<DerivedEgress> derive_presets(const std::vector<EgressPreset>& presets, const PresetInput& input);
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/made_inside.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <system_error>
+
+#include "engine/paths.h"
+#include "engine/spec_builder.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::engine {
+namespace {
+
+std::mutex mutex;
+std::multiset<std::string> under_way;   // workspaces of runs that began without a repository
+
+bool has_repository(const std::string& workspace) { return exists(workspace + "/.git/config"); }
+
+// Device, inode and time of birth: a folder that the operator makes later in the same place is another one. Empty: there is none.
+std::string identity_of(const std::string& workspace) {
+  struct statx status {};
+  if (::statx(AT_FDCWD, (workspace + "/.git").c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) < 0) return {};
+  return std::to_string(status.stx_dev_major) + "-" + std::to_string(status.stx_dev_minor) + "-" + std::to_string(status.stx_ino) + "-" +
+         std::to_string(status.stx_btime.tv_sec) + "-" + std::to_string(status.stx_btime.tv_nsec);
+}
+
+std::string folder() { return state_folder() + "/made-inside"; }
+
+void note(const std::string& workspace) {
+  const std::string identity = identity_of(workspace);
+  std::error_code ignored;
+  const bool made = std::filesystem::create_directories(folder(), ignored);
+  if (made) (void)::chmod(state_folder().c_str(), 0700);
+  const UniqueFd fd(::open((folder() + "/" + identity).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
+
+}  // namespace
+
+RepositoryWatch::RepositoryWatch(const RunRequest& request) {
+  if (request.access != Access::kDirect || has_repository(request.workspace)) return;
+  workspace_ = absolute(request.workspace);
+  const std::lock_guard lock(mutex);
+  under_way.insert(workspace_);
+}
+
+RepositoryWatch::~RepositoryWatch() {
+  if (workspace_.empty()) return;
+  if (has_repository(workspace_)) note(workspace_);
+  const std::lock_guard lock(mutex);
+  under_way.erase(under_way.find(workspace_));
+}
+
+bool repository_made_inside(const std::string& workspace) {
+  {
+    const std::lock_guard lock(mutex);
+    if (under_way.count(absolute(workspace)) != 0) return true;
+  }
+  const std::string identity = identity_of(workspace);
+  return !identity.empty() && exists(folder() + "/" + identity);
+}
+
+}  // namespace wardenv::engine

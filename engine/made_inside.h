@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Repositories that commands made in their workspaces. Their remotes are the commands' own word, which no egress preset takes: what is there
+// before a run is protected from it, and what it makes is remembered.
+#pragma once
+
+#include <string>
+
+#include "engine/engine.h"
+
+namespace wardenv::engine {
+
+// Alive during a run. Where the workspace can be written and has no repository, and has one at the end, that is noted in the state folder.
+class RepositoryWatch {
+ public:
+  explicit RepositoryWatch(const RunRequest& request);
+  RepositoryWatch(const RepositoryWatch&) = delete;
+  RepositoryWatch& operator=(const RepositoryWatch&) = delete;
+  ~RepositoryWatch();
+
+ private:
+  std::string workspace_{};   // empty: nothing to watch
+};
+
+// Whether a run made the repository of this workspace, or one that may be making it is under way in this process.
+bool repository_made_inside(const std::string& workspace);
+
+}  // namespace wardenv::engine
