@@ -177,6 +177,10 @@ Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<s
   take("cpu", chosen.cpus, request.limits.cpus);
   take("tmp-size", chosen.tmp_bytes, request.limits.tmp_bytes);
   take("output-limit", chosen.output_limit_bytes, request.output_limit_bytes);
+  take("egress-bytes", chosen.egress_bytes, request.egress.caps.bytes);
+  take("egress-rate", chosen.egress_rate, request.egress.caps.bytes_per_second);
+  take("egress-connections", chosen.egress_connections, request.egress.caps.connections);
+  take("egress-at-once", chosen.egress_at_once, request.egress.caps.connections_at_once);
   if (chosen.access == policy::ProfileAccess::kReadOnly) take("access", std::optional(Access::kReadOnly), request.access);
   if (chosen.network == policy::ProfileNetwork::kNone) take("network", std::optional(sandbox::Network::kNone), request.network);
   if (chosen.network == policy::ProfileNetwork::kHost) take("network", std::optional(sandbox::Network::kHost), request.network);

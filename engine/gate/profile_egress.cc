@@ -35,7 +35,6 @@ bool covers(const EgressRule& granted, const EgressRule& asked) {
                              [&](std::uint16_t port) { return std::find(granted.ports.begin(), granted.ports.end(), port) != granted.ports.end(); });
 }
 
-
 // A rule that was asked for takes over the headers of the one that covers it: they are the policy's.
 Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& granted) {
   for (EgressRule& rule : asked) {
@@ -44,6 +43,22 @@ Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& gra
     rule.inject = found->inject;
   }
   return {};
+}
+
+// 0: no cap.
+template <typename T>
+Status cap(std::span<const std::string> asked, const char* option, T wanted, T& granted) {
+  if (!is_asked(asked, option)) return {};
+  if (granted != 0 && (wanted == 0 || wanted > granted)) return too_much(option);
+  granted = wanted;
+  return {};
+}
+
+Status apply_caps(std::span<const std::string> asked, const EgressCaps& wanted, EgressCaps& granted) {
+  WARDENV_TRY(cap(asked, "egress-bytes", wanted.bytes, granted.bytes));
+  WARDENV_TRY(cap(asked, "egress-rate", wanted.bytes_per_second, granted.bytes_per_second));
+  WARDENV_TRY(cap(asked, "egress-connections", wanted.connections, granted.connections));
+  return cap(asked, "egress-at-once", wanted.connections_at_once, granted.connections_at_once);
 }
 
 Status apply_egress(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
@@ -62,6 +77,7 @@ Status apply_egress(const policy::Profile& granted, std::span<const std::string>
     settings->presets = wanted.presets;
     if (!is_asked(asked, "allow-host")) settings->rules.clear();
   }
+  WARDENV_TRY(apply_caps(asked, wanted.caps, settings->caps));
   if (is_asked(asked, "ca-file") && wanted.ca_file != settings->ca_file) return too_much("ca-file");
   wanted = std::move(*settings);
   return {};
@@ -72,6 +88,10 @@ Status apply_egress(const policy::Profile& granted, std::span<const std::string>
 Result<EgressSettings> granted_egress(const policy::Profile& granted) {
   EgressSettings settings;
   settings.ca_file = granted.ca_file;
+  settings.caps.bytes = granted.egress_bytes.value_or(settings.caps.bytes);
+  settings.caps.bytes_per_second = granted.egress_rate.value_or(settings.caps.bytes_per_second);
+  settings.caps.connections = granted.egress_connections.value_or(settings.caps.connections);
+  settings.caps.connections_at_once = granted.egress_at_once.value_or(settings.caps.connections_at_once);
   for (const std::string& text : granted.allow_hosts) {
     auto rule = parse_egress_rule(text);
     if (!rule) return tl::unexpected(rule.error());
@@ -90,7 +110,9 @@ Result<EgressSettings> granted_egress(const policy::Profile& granted) {
 
 Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
   using sandbox::Network;
-  const bool hosts = is_asked(asked, "allow-host") || is_asked(asked, "allow-preset") || is_asked(asked, "ca-file");
+  const bool hosts = std::any_of(asked.begin(), asked.end(), [](const std::string& option) {
+    return option == "allow-host" || option == "allow-preset" || option == "ca-file" || option.starts_with("egress-");
+  });
   const bool chosen = is_asked(asked, "network") || hosts;
   const ProfileNetwork most = network_of(granted);
   if (chosen && request.network == Network::kHost && most != ProfileNetwork::kHost) return too_much("network");

@@ -68,6 +68,10 @@ struct Profile {
   std::vector<std::string> allow_presets{};           // pip-index, npm-registry, apt-sources, git-remote
   std::string ca_file{};                              // absolute; certificates that are trusted inside instead of the system's
   std::vector<ProfileHeader> headers{};               // that the proxy adds to plain HTTP requests; the command never sees them
+  std::optional<std::uint64_t> egress_bytes;          // through the proxy in all, both directions
+  std::optional<std::uint64_t> egress_rate;           // bytes a second
+  std::optional<std::uint32_t> egress_connections;    // in all, refused ones too
+  std::optional<std::uint32_t> egress_at_once;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint32_t> processes;

@@ -16,6 +16,7 @@ constexpr std::array<Choice, 2> kStdin = {{{"null", int(ProfileStdin::kNull)}, {
 constexpr std::array<Choice, 2> kOverflow = {{{"truncate", int(ProfileOverflow::kTruncate)}, {"kill", int(ProfileOverflow::kKill)}}};
 constexpr std::array<Choice, 4> kDegradable = {{{"memory", 0}, {"processes", 1}, {"cpu", 2}, {"cgroup", 3}}};
 constexpr std::uint64_t kMostProcesses = 1'000'000;
+constexpr std::uint64_t kMostConnections = 1'000'000, kMostAtOnce = 4096;
 constexpr double kMostCores = 4096.0;
 
 // Absolute, and without what would make it mean another folder than it says.
@@ -171,7 +172,7 @@ void read_network(Reading& reading, const Cursor& at, Profile& to) {
 void read_stdin(Reading& reading, const Cursor& at, Profile& to) { to.stdin_mode = read_choice<ProfileStdin>(reading.notes, at, kStdin); }
 
 using ProfileField = Field<Reading, Profile>;
-constexpr std::array<ProfileField, 23> kProfileFields = {{
+constexpr std::array<ProfileField, 27> kProfileFields = {{
     {"description", [](Reading& reading, const Cursor& at, Profile&) { expect(reading.notes, at, Kind::kString, "a text"); }},
     {"venv", [](Reading& reading, const Cursor& at, Profile& to) { to.venv = read_text(reading.notes, at, "a folder"); }},
     {"venv_access", [](Reading& reading, const Cursor& at, Profile& to) { to.venv_access = read_choice<ProfileVenvAccess>(reading.notes, at, kVenvAccess); }},
@@ -185,6 +186,14 @@ constexpr std::array<ProfileField, 23> kProfileFields = {{
      }},
     {"ca_file", [](Reading& reading, const Cursor& at, Profile& to) { to.ca_file = read_path_text(reading, at, is_clean_path, "must be an absolute path").value_or(""); }},
     {"headers", read_headers},
+    {"egress_bytes", [](Reading& reading, const Cursor& at, Profile& to) { to.egress_bytes = read_size(reading.notes, at); }},
+    {"egress_rate", [](Reading& reading, const Cursor& at, Profile& to) { to.egress_rate = read_size(reading.notes, at); }},
+    {"egress_connections", [](Reading& reading, const Cursor& at, Profile& to) {
+       if (const auto count = read_count(reading.notes, at, 1, kMostConnections)) to.egress_connections = static_cast<std::uint32_t>(*count);
+     }},
+    {"egress_at_once", [](Reading& reading, const Cursor& at, Profile& to) {
+       if (const auto count = read_count(reading.notes, at, 1, kMostAtOnce)) to.egress_at_once = static_cast<std::uint32_t>(*count);
+     }},
     {"timeout", [](Reading& reading, const Cursor& at, Profile& to) { to.timeout = read_duration(reading.notes, at); }},
     {"memory", [](Reading& reading, const Cursor& at, Profile& to) { to.memory_bytes = read_size(reading.notes, at); }},
     {"processes", [](Reading& reading, const Cursor& at, Profile& to) {
@@ -212,6 +221,8 @@ void read_profile(Reading& reading, const Cursor& at, Profile& profile) {
       reading.notes.error(at, "a header's host `" + header.host + "` is not in allow_host");
     }
   }
+  const bool capped = profile.egress_bytes || profile.egress_rate || profile.egress_connections || profile.egress_at_once;
+  if (capped && profile.network.value_or(ProfileNetwork::kEgress) != ProfileNetwork::kEgress) reading.notes.error(at, "caps of egress need the network `egress`");
   if (profile.allow_hosts.empty() && profile.allow_presets.empty()) return;
   if (!profile.network) profile.network = ProfileNetwork::kEgress;   // as --allow-host implies it
   if (profile.network != ProfileNetwork::kEgress) reading.notes.error(at, "allow_host and allow_preset need the network `egress`");

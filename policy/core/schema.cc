@@ -268,6 +268,10 @@ constexpr std::string_view kSchema = R"schema({
       "additionalProperties": false
      }
     },
+    "egress_bytes": {"$ref": "#/$defs/size"},
+    "egress_rate": {"$ref": "#/$defs/size"},
+    "egress_connections": {"type": "integer", "minimum": 1, "maximum": 1000000},
+    "egress_at_once": {"type": "integer", "minimum": 1, "maximum": 4096},
     "timeout": {"$ref": "#/$defs/duration"},
     "memory": {"$ref": "#/$defs/size"},
     "processes": {"type": "integer", "minimum": 1, "maximum": 1000000},
@@ -292,7 +296,12 @@ constexpr std::string_view kSchema = R"schema({
     }
    },
    "additionalProperties": false,
-   "if": {"required": ["allow_host"], "properties": {"allow_host": {"minItems": 1}}},
+   "if": {
+    "anyOf": [
+     {"required": ["allow_host"], "properties": {"allow_host": {"minItems": 1}}},
+     {"required": ["egress_bytes"]}, {"required": ["egress_rate"]}, {"required": ["egress_connections"]}, {"required": ["egress_at_once"]}
+    ]
+   },
    "then": {"properties": {"network": {"const": "egress"}}}
   },
   "grant": {

@@ -62,15 +62,28 @@ Status add_preset(const std::string& value, RunRequest& request) {
   return {};
 }
 
-// A host that may be reached implies egress; with a network that was named otherwise it is a contradiction.
+// What is said of egress implies it; with a network that was named otherwise it is a contradiction.
 Status choose_network(const Values& values, RunRequest& request) {
-  const bool hosts = !request.egress.rules.empty() || !request.egress.presets.empty() || !request.egress.ca_file.empty();
-  if (!hosts || request.network == sandbox::Network::kEgress) return {};
+  const bool egress = std::any_of(values.begin(), values.end(), [](const auto& item) {
+    return item.first.starts_with("--allow-host") || item.first.starts_with("--allow-preset") || item.first == "--ca-file" || item.first.starts_with("--egress-");
+  });
+  if (!egress || request.network == sandbox::Network::kEgress) return {};
   if (values.count("--network") != 0) {
-    return fail(ErrorCode::kBadInput, "--allow-host, --allow-preset and --ca-file need --network egress", "leave out --network");
+    return fail(ErrorCode::kBadInput, "--allow-host, --allow-preset, --ca-file and --egress-… need --network egress", "leave out --network");
   }
   request.network = sandbox::Network::kEgress;
   return {};
+}
+
+Status set_egress_size(const std::string& text, std::uint64_t& to) {
+  const auto size = engine::parse_size(text);
+  if (size && *size == 0) return fail(ErrorCode::kBadInput, "`" + text + "` would let nothing through", "for example 10M");
+  return assign(size, to);
+}
+
+Status set_egress_count(const std::string& text, std::uint32_t& to) {
+  const auto count = engine::parse_count(text);
+  return count ? assign(count, to) : fail(ErrorCode::kBadInput, "`" + text + "` is not a number of connections", "for example 100");
 }
 
 Status set_degradable(const std::string& list, RunRequest& request) {
@@ -105,6 +118,10 @@ const std::map<std::string, Setter>& setters() {
       {"--allow-host", add_host},
       {"--allow-preset", add_preset},
       {"--ca-file", [](const std::string& v, RunRequest& r) -> Status { r.egress.ca_file = v; return {}; }},
+      {"--egress-bytes", [](const std::string& v, RunRequest& r) { return set_egress_size(v, r.egress.caps.bytes); }},
+      {"--egress-rate", [](const std::string& v, RunRequest& r) { return set_egress_size(v, r.egress.caps.bytes_per_second); }},
+      {"--egress-connections", [](const std::string& v, RunRequest& r) { return set_egress_count(v, r.egress.caps.connections); }},
+      {"--egress-at-once", [](const std::string& v, RunRequest& r) { return set_egress_count(v, r.egress.caps.connections_at_once); }},
       {"--timeout", [](const std::string& v, RunRequest& r) { return assign(engine::parse_duration(v), r.limits.wall_time); }},
       {"--memory", [](const std::string& v, RunRequest& r) { return assign(engine::parse_size(v), r.limits.memory_bytes); }},
       {"--processes", [](const std::string& v, RunRequest& r) { return assign(engine::parse_count(v), r.limits.processes); }},
@@ -220,6 +237,10 @@ const std::vector<OptionInfo>& run_options() {
       {"--allow-host", Takes::kText, "NAME[:PORT]", "a host that it may reach, by name; more forms: wardenv(1)", true},
       {"--allow-preset", Takes::kText, "NAME", "what is configured here: pip-index, npm-registry, apt-sources, git-remote", true},
       {"--ca-file", Takes::kFile, "FILE", "with egress: certificates that it trusts instead of the system's"},
+      {"--egress-bytes", Takes::kText, "SIZE", "through the proxy in all, both directions (default: 4G)"},
+      {"--egress-rate", Takes::kText, "SIZE", "bytes a second through the proxy (default: no cap)"},
+      {"--egress-connections", Takes::kText, "N", "connections to the proxy in all (default: 10000)"},
+      {"--egress-at-once", Takes::kText, "N", "connections to the proxy at once, up to 4096 (default: 1024)"},
       {"--timeout", Takes::kText, "TIME", "the whole tree is killed after it (default: 30s)"},
       {"--memory", Takes::kText, "SIZE", "RAM and swap of the whole tree (default: 512M)"},
       {"--processes", Takes::kText, "N", "processes and threads of the whole tree (default: 64)"},

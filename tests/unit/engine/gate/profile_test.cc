@@ -216,6 +216,33 @@ TEST_CASE("hosts that are asked for lie within those that are granted") {
   CHECK_FALSE(apply(granted, request, {"network"}));
 }
 
+TEST_CASE("caps of egress come from the profile, and options can only be tighter") {
+  policy::Profile granted;
+  granted.allow_hosts = {"a.example"};
+  granted.egress_bytes = 1000;
+  granted.egress_at_once = 10;
+  RunRequest plain;
+  REQUIRE(apply(granted, plain));
+  CHECK(plain.egress.caps == EgressCaps{.bytes = 1000, .connections_at_once = 10});
+
+  RunRequest tighter;
+  tighter.network = sandbox::Network::kEgress;
+  tighter.egress.caps = {.bytes = 999, .bytes_per_second = 5, .connections_at_once = 10, .connections = 7};
+  REQUIRE(apply(granted, tighter, {"egress-bytes", "egress-rate", "egress-connections", "egress-at-once"}));
+  CHECK(tighter.egress.caps == EgressCaps{.bytes = 999, .bytes_per_second = 5, .connections_at_once = 10, .connections = 7});
+  CHECK(tighter.egress.rules.size() == 1);
+
+  for (const EgressCaps caps : {EgressCaps{.bytes = 1001}, EgressCaps{.bytes = 0}, EgressCaps{.bytes = 1, .connections_at_once = 11}}) {
+    RunRequest looser;
+    looser.network = sandbox::Network::kEgress;
+    looser.egress.caps = caps;
+    CHECK_FALSE(apply(granted, looser, {"egress-bytes", "egress-at-once"}));
+  }
+  RunRequest nothing_granted;
+  nothing_granted.network = sandbox::Network::kEgress;
+  CHECK_FALSE(apply({}, nothing_granted, {"egress-bytes"}));
+}
+
 TEST_CASE("presets, certificates and credentials of a profile reach the proxy, and wrong ones never load") {
   policy::Profile granted;
   granted.allow_hosts = {"GET api.example.org:80/v1"};
