@@ -12,27 +12,32 @@ USER, ROOT = "user", "root"
 
 
 def both(function):
-    """A test method of (self, who): one subtest as root and one as an ordinary user."""
+    """A test method of (self) or (self, who): one subtest as root and one as an ordinary user, which is what its runs are then made as."""
+    arguments = function.__code__.co_argcount
+
     def test(self):
         for who in (ROOT, USER):
+            self.who = who
             with self.subTest(who=who):
-                function(self, who)
+                function(self, *[who][:arguments - 1])
     test.__doc__ = function.__doc__
     return test
 
 
 @unittest.skipUnless(t.IS_ROOT, "the lab needs root: it makes network namespaces")
 class EgressTest(unittest.TestCase):
+    who = ROOT
+
     @classmethod
     def setUpClass(cls):
         cls.lab = lab()
 
-    def scratch(self, who=ROOT):
-        scratch = t.Scratch(t.shared_user() if who == USER else None)
+    def scratch(self, who=None):
+        scratch = t.Scratch(t.shared_user() if (who or self.who) == USER else None)
         self.addCleanup(scratch.remove)
         return scratch
 
-    def inside(self, rules, command, who=ROOT, options=(), scratch=None, env=None, **more):
+    def inside(self, rules, command, who=None, options=(), scratch=None, env=None, **more):
         """`wardenv run` on the lab's host with these rules."""
         scratch = scratch or self.scratch(who)
         allow = [part for rule in rules for part in ("--allow-host", rule)]
@@ -40,7 +45,7 @@ class EgressTest(unittest.TestCase):
         done = t.execute(self.lab.on_host(argv, scratch.user), env=t.environment(scratch.user, scratch.state, **(env or {})), cwd=scratch.root, **more)
         return t.to_run(done)
 
-    def library(self, rules, command, who=ROOT, scratch=None, env=None):
+    def library(self, rules, command, who=None, scratch=None, env=None):
         """The same through wardenv-egress: (events, run). `rules` are its arguments."""
         scratch = scratch or self.scratch(who)
         argv = [EGRESS, "--workspace", scratch.workspace, *rules, "--", *command]

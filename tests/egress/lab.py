@@ -24,7 +24,8 @@ NAMES = {
     "six.test": [PUBLIC6], "both.test": ["127.0.0.1", PUBLIC], "loop.test": ["127.0.0.1"], "private.test": [PRIVATE], "meta.test": [METADATA], "own.test": [OWN],
     "zero.test": ["0.0.0.0"], "multi.test": ["224.0.0.1"], "cgnat.test": ["100.64.0.1"], "loop6.test": ["::1"], "mapped.test": ["::ffff:" + PUBLIC],
     "mappedloop.test": ["::ffff:127.0.0.1"], "nat64.test": ["64:ff9b::7f00:1"], "sixtofour.test": ["2002:7f00:1::1"], "local6.test": ["fe80::1"], "unique6.test": ["fd00::1"],
-    "rebind.test": {"each": [PUBLIC, "127.0.0.1"]}, "silent.test": "silent", "closed.test": ["203.0.113.99"],
+    "rebind-root.test": {"each": [PUBLIC, "127.0.0.1"]}, "rebind-user.test": {"each": [PUBLIC, "127.0.0.1"]}, "silent.test": "silent", "closed.test": ["203.0.113.99"],
+    "nowhere.test.evil.test": [EVIL],
 }
 
 
@@ -47,7 +48,7 @@ class Lab:
         self.outside = self.namespace()
         self.connect()
         self.certificates()
-        self.write("resolv.conf", f"nameserver {DNS}\noptions timeout:2 attempts:1\n")
+        self.search()
         self.write("hosts", "127.0.0.1 localhost\n203.0.113.10 filed.test\n")
         self.start_servers()
 
@@ -95,6 +96,12 @@ class Lab:
             "-days", "2", "-extfile", extension, "-out", f"{path}/server.pem")
         self.ca, self.cert, self.key = f"{path}/ca.pem", f"{path}/server.pem", f"{path}/server.key"
 
+    def search(self, *domains):
+        """The domains below which the lab's host looks for names, too (resolv.conf(5)); none without arguments."""
+        path = os.path.join(self.root, "resolv.conf")   # the file stays the same: it is mounted
+        with open(path, "w") as file:
+            file.write(f"nameserver {DNS}\noptions timeout:2 attempts:1\n" + (f"search {' '.join(domains)}\n" if domains else ""))
+
     def start_servers(self):
         config = self.write("servers.json", json.dumps({"log": self.log_path, "files": os.path.realpath(self.files), "cert": self.cert, "key": self.key,
                                                         "addresses": [PUBLIC, EVIL, PRIVATE, METADATA, PUBLIC6], "dns": DNS, "names": NAMES}))
@@ -122,6 +129,12 @@ class Lab:
     def seen(self, kind, **wanted):
         """What has reached the servers, of that kind and with those values."""
         return [entry for entry in self.log() if entry["kind"] == kind and all(entry.get(key) == value for key, value in wanted.items())]
+
+    def forget(self, path):
+        """What has come for a path is as if it had never come: for a test that is made twice."""
+        kept = [entry for entry in self.log() if entry.get("path") != path]
+        with open(self.log_path, "w") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in kept)
 
     def remove(self):
         for process in reversed(self.started):

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import os
-import re
+import shutil
 import subprocess
 import zipfile
 
-from base import EgressTest, both
+import npm_lock
+import wardenv_testing as t
+from base import ROOT, USER, EgressTest, both
 from lab import PUBLIC, PYTHON
 
 WHEEL = "labpkg-1.0-py3-none-any.whl"
@@ -42,17 +44,19 @@ class ClientsTest(EgressTest):
         run, there = self.pip("https://allowed.test/simple/", who, ["allowed.test"])
         self.assertFalse(there, "without the lab's CA its certificate is trusted by nobody")
 
+    @both
     def test_the_preset_finds_the_configured_index(self):
         for index in ("https://allowed.test/simple/", "http://allowed.test/simple/"):
             host = {"PIP_INDEX_URL": index, "PIP_TRUSTED_HOST": "allowed.test"}
-            run, there = self.pip(None, "root", (), ["--allow-preset", "pip-index", "--ca-file", self.lab.ca], host)
+            run, there = self.pip(None, self.who, (), ["--allow-preset", "pip-index", "--ca-file", self.lab.ca], host)
             self.assertTrue(there, run)
         run = self.inside([], ["curl", "-sS", "http://evil.test/"], options=["--allow-preset", "pip-index"], env={"PIP_INDEX_URL": "https://allowed.test/simple/"})
         self.assert_refused(run, "evil.test")
 
+    @both
     def test_credentials_of_the_index_stay_outside(self):
         host = {"PIP_INDEX_URL": "http://me:s3cr3t@allowed.test/simple/", "PIP_TRUSTED_HOST": "allowed.test"}
-        run, there = self.pip(None, "root", (), ["--allow-preset", "pip-index"], host)
+        run, there = self.pip(None, self.who, (), ["--allow-preset", "pip-index"], host)
         self.assertTrue(there, run)
         sent = [e["headers"].get("Authorization") for e in self.lab.seen("http") if e["path"] == "/simple/labpkg/"]
         self.assertIn("Basic " + base64.b64encode(b"me:s3cr3t").decode(), sent)
@@ -60,11 +64,13 @@ class ClientsTest(EgressTest):
         self.assertIn("PIP_INDEX_URL=http://allowed.test/simple/", run.text)
         self.assertNotIn("s3cr3t", run.text)
 
+    @both
     def test_without_any_configuration_pip_itself_is_asked(self):
         run = self.inside([], ["curl", "-sS", "-m", "5", "http://evil.test/"], options=["--allow-preset", "pip-index"], env={"HOME": "/nonexistent"})
         self.assert_refused(run, "evil.test")
         self.assertIsNone(run.report["error"])
 
+    @both
     def test_a_workspaces_configuration_widens_nothing(self):
         scratch = self.scratch()
         for name in ("pip.conf", "uv.toml"):
@@ -82,10 +88,68 @@ class ClientsTest(EgressTest):
         self.assertFalse(os.path.exists(scratch.path("second/hello.txt")))
         self.assert_refused(run, "allowed.test")
 
+    @both
     def test_the_preset_of_the_repositorys_remote(self):
         scratch = self.scratch()
         scratch.write(".git/config", "[remote \"origin\"]\n\turl = https://allowed.test/repo.git\n")
         run = self.inside([], ["git", "ls-remote", "https://allowed.test/repo.git"], options=["--allow-preset", "git-remote", "--ca-file", self.lab.ca], scratch=scratch)
+        self.assertIn("refs/heads/", run.text, run)
+
+    @both
+    def test_a_run_can_not_change_the_remotes_that_the_preset_takes(self):
+        """By no way that leads to .git/config: writing, renaming, deleting, a link, another folder or file in its place, a worktree's or submodule's file."""
+        code = """
+import os, shutil, subprocess
+EVIL = '[remote "origin"]\\n\\turl = http://evil.test/repo.git\\n'
+def write(path):
+    with open(path, "w") as file: file.write(EVIL)
+def moved(): write(".git/new"); os.rename(".git/new", ".git/config")
+def removed(): os.remove(".git/config"); write(".git/config")
+def folder(): os.rename(".git", "old"); os.mkdir(".git"); write(".git/config")
+def linked(): os.rename(".git", "old"); os.symlink("old", ".git")
+def gitfile(): shutil.rmtree(".git"); open(".git", "w").write("gitdir: elsewhere")
+def common(): open(".git/commondir", "w").write("../elsewhere"); os.makedirs("elsewhere", exist_ok=True); write("elsewhere/config")
+def worktree(): write(".git/config.worktree"); os.makedirs(".git/worktrees/w", exist_ok=True); write(".git/worktrees/w/config")
+def modules(): write(".gitmodules"); os.makedirs(".git/modules/m", exist_ok=True); write(".git/modules/m/config")
+def included(): write("extra"); write(".git/extra")
+def by_git(): subprocess.run(["git", "config", "remote.origin.url", "http://evil.test/repo.git"], check=True)
+def truncated(): os.truncate(".git/config", 0)
+def by_mode(): os.chmod(".git/config", 0o666); write(".git/config")
+for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfile, common, worktree, modules, included, by_git, truncated, by_mode):
+    try:
+        act(); print("DONE", act.__name__)
+    except (OSError, shutil.Error, subprocess.CalledProcessError) as error:
+        print("DENIED", act.__name__, error)
+"""
+        text = "[include]\n\tpath = extra\n[remote \"origin\"]\n\turl = https://allowed.test/repo.git\n"
+        outside = self.scratch()
+        outside.write(".git/config", text)
+        done = t.execute(self.python(code), outside.user, cwd=outside.workspace).stdout.decode()
+        for act in ("moved", "removed", "folder", "gitfile"):
+            self.assertIn(f"DONE {act}", done, "control: outside it can be done")
+        scratch = self.scratch()
+        scratch.write(".git/config", text)
+        run = self.inside([], self.python(code), scratch=scratch)
+        for act in ("moved", "removed", "folder", "gitfile"):
+            self.assertIn(f"DENIED {act}", run.text, run)
+        self.assertEqual(open(scratch.path(".git/config")).read(), text)
+        run = self.inside([], ["curl", "-sS", "http://evil.test/remote"], options=["--allow-preset", "git-remote", "--ca-file", self.lab.ca], scratch=scratch)
+        self.assert_refused(run, "evil.test")
+        self.assertFalse(self.lab.seen("http", path="/remote"))
+
+    @both
+    def test_a_repository_that_a_run_made_gives_the_preset_no_remotes(self):
+        make = ["sh", "-c", "git init -q . && git remote add origin https://allowed.test/repo.git"]
+        preset = ["--allow-preset", "git-remote", "--ca-file", self.lab.ca]
+        ask = ["git", "ls-remote", "https://allowed.test/repo.git"]
+        scratch = self.scratch()
+        self.assertEqual(self.inside([], make, scratch=scratch).status, 0)
+        run = self.inside([], ask, options=preset, scratch=scratch)
+        self.assertEqual(run.status, 125, run)
+        self.assertIn("was made by a run", str(run.report["error"]))
+        shutil.rmtree(scratch.path(".git"))
+        subprocess.run(make, cwd=scratch.workspace, check=True, **t.as_user(scratch.user))   # control: the operator's own
+        run = self.inside([], ask, options=preset, scratch=scratch)
         self.assertIn("refs/heads/", run.text, run)
 
     @both
@@ -96,6 +160,7 @@ class ClientsTest(EgressTest):
             self.assertNotIn("SERVED", refused.text)
             self.assertIn("403", refused.text + refused.report["stderr"]) if "https" in url else self.assertIn("--allow-host 'evil.test'", refused.text)
 
+    @both
     def test_urllib_and_requests(self):
         for library in ("import urllib.request as r; print(r.urlopen(URL).read())",
                         "from pip._vendor import requests as r; print(r.get(URL).text)"):
@@ -107,16 +172,22 @@ class ClientsTest(EgressTest):
             self.assertIn("403", run.report["stderr"])
 
     def test_nodes_fetch(self):
-        try:
-            version = subprocess.run(["/usr/bin/node", "--version"], capture_output=True, text=True, check=True).stdout
-        except OSError:
-            self.skipTest("Node.js is not installed")
-        major, minor = map(int, re.match(r"v(\d+)\.(\d+)", version).groups())
-        if (major, minor) < (22, 21) or (23, 0) <= (major, minor) < (24, 0):
-            self.skipTest(f"fetch of Node.js {version.strip()} heeds no proxy variables; 22.21 and 24 do")
-        code = "fetch('https://allowed.test/').then(r => r.text()).then(console.log)"
-        run = self.inside(["allowed.test"], ["node", "-e", code], options=["--ca-file", self.lab.ca, "--memory", "2G"])
-        self.assertIn("SERVED", run.text, run)
+        """Of Node.js 24, by lock file: Debian's own is older than NODE_USE_ENV_PROXY."""
+        node = npm_lock.Packages(os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.realpath(t.WARDENV)), "..", "npm-egress"))
+        node.need()
+        code = "fetch(process.argv[1]).then(r => r.text()).then(console.log, e => console.log('FAILED', e.cause.message))"
+        for who in (USER, ROOT):
+            scratch = self.scratch(who)
+            shutil.copy(node.program, scratch.path("node"))
+            for url in ("http://allowed.test/", "https://allowed.test/"):
+                run = self.fetch(scratch, code, url, who)
+                self.assertIn(f"SERVED {PUBLIC}", run.text, run)
+                run = self.fetch(scratch, code, url.replace("allowed", "evil"), who)
+                self.assertNotIn("SERVED", run.text)
+                self.assert_refused(run, "evil.test", "--allow-host 'evil.test'")
+
+    def fetch(self, scratch, code, url, who):
+        return self.inside(["allowed.test"], ["./node", "-e", code, url], who, ["--ca-file", self.lab.ca, "--memory", "2G"], scratch)
 
     def test_nodes_http_through_a_tunnel(self):
         if not os.path.exists("/usr/bin/node"):

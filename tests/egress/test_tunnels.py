@@ -49,7 +49,7 @@ except (OSError, ssl.SSLError) as error:
 
 
 class TlsTest(EgressTest):
-    def tls(self, rules, host, name, piece=0, port=443, who="root"):
+    def tls(self, rules, host, name, piece=0, port=443, who=None):
         return self.inside(rules, self.python(TLS, host, port, name, piece), who)
 
     @both
@@ -63,27 +63,32 @@ class TlsTest(EgressTest):
         self.assertEqual(len(self.lab.seen("tls", sni="evil.test")), 0)
         self.assertEqual([e for e in self.lab.seen("tls", address=PUBLIC) if e["sni"] not in ("allowed.test", None)], [])
 
+    @both
     def test_a_hello_in_pieces_is_put_together(self):
         for piece in (1, 7, 100):
             self.assertIn("HANDSHAKE DONE", self.tls(["allowed.test"], "allowed.test", "allowed.test", piece).text, piece)
             self.assertNotIn("HANDSHAKE DONE", self.tls(["allowed.test"], "allowed.test", "evil.test", piece).text, piece)
 
+    @both
     def test_what_is_no_tls_does_not_pass_port_443(self):
         for text in ("GET / HTTP/1.1\\r\\nHost: evil.test\\r\\n\\r\\n", "SSH-2.0-x\\r\\n", "\\x16\\x03\\x01\\x00\\x02\\x02\\x00"):
             run = self.inside(["allowed.test"], self.python(TALK, f"CONNECT allowed.test:443 HTTP/1.1\\r\\n\\r\\n{text}"))
             self.assertIn("GOT HTTP/1.1 200", run.text)
             self.assert_refused(run, "allowed.test:443")
 
+    @both
     def test_tls_on_other_ports_is_held_to_the_same(self):
         self.assertIn("HANDSHAKE DONE", self.tls(["allowed.test:8443"], "allowed.test", "allowed.test", port=8443).text)
         self.assertNotIn("HANDSHAKE DONE", self.tls(["allowed.test:8443"], "allowed.test", "evil.test", port=8443).text)
 
+    @both
     def test_an_address_takes_tls_without_a_name(self):
         self.assertIn("HANDSHAKE DONE", self.tls([PUBLIC], PUBLIC, "-").text)
         self.assertNotIn("HANDSHAKE DONE", self.tls([PUBLIC], PUBLIC, "evil.test").text)
 
 
 class TunnelTest(EgressTest):
+    @both
     def test_a_server_that_speaks_first_is_heard(self):
         run = self.inside(["allowed.test:9000"], self.python(TALK, "CONNECT allowed.test:9000 HTTP/1.1\\r\\n\\r\\nhello", "hello"))
         self.assertIn("ECHO\nhello", run.text, run)
@@ -99,11 +104,13 @@ class TunnelTest(EgressTest):
         self.assertNotIn("SERVED", socks(["allowed.test"], "http://allowed.test/", "-H", "Host: evil.test").text)
         self.assert_refused(socks(["allowed.test"], "http://evil.test/"), "evil.test:80")
 
+    @both
     def test_other_socks_commands_are_refused(self):
         for command in (2, 3):
             code = f"\\x05\\x01\\x00\\x05\\x0{command}\\x00\\x01\\xcb\\x00\\x71\\x0a\\x00\\x50"
             self.assertIn("\x05\x07", self.inside([PUBLIC], self.python(TALK, code)).text)
 
+    @both
     def test_a_silent_server_and_an_idle_client_cost_nobody_else_anything(self):
         code = """
 import socket, urllib.request
@@ -125,6 +132,7 @@ print("BIG", len(big), big.count(b"x"))
 class CapsTest(EgressTest):
     GET_BIG = "import urllib.request\ntry:\n    print('GOT', len(urllib.request.urlopen('http://allowed.test/big').read()))\nexcept Exception as e:\n    print('CUT', type(e).__name__)\n"
 
+    @both
     def test_bytes(self):
         self.assertIn(f"GOT {16 << 20}", self.library(["--allow", "allowed.test"], self.python(self.GET_BIG))[1].text)
         more = "try:\n    urllib.request.urlopen('http://allowed.test/')\nexcept Exception as e:\n    print(e.read())"
@@ -138,6 +146,7 @@ class CapsTest(EgressTest):
         code = "import time, urllib.request as r; t = time.monotonic(); s = r.urlopen('http://allowed.test/big'); n = len(s.read(1 << 20)); print('SECONDS', time.monotonic() - t > 1.5)"
         self.assertIn("SECONDS True", self.library(["--allow", "allowed.test", "--rate", "500000"], self.python(code))[1].text)
 
+    @both
     def test_connections_at_once_and_in_all(self):
         code = """
 import socket, urllib.request, urllib.error
@@ -185,6 +194,7 @@ hold(1000, None)
 
 
 class SecretsTest(EgressTest):
+    @both
     def test_a_header_is_added_outside_and_never_seen_inside(self):
         scratch = self.scratch()
         secret = scratch.write(os.path.join(scratch.root, "token"), "s3cr3t-token\n", 0o600)
@@ -205,9 +215,11 @@ print("SEEN", any("s3cr3t" in value for value in os.environ.values()), os.path.e
                      self.python("import urllib.request; urllib.request.urlopen('http://other.test/without')"), scratch=scratch)
         self.assertNotIn("Authorization", self.lab.seen("http", path="/without")[-1]["headers"])
 
+    @both
     def test_trace_would_show_it_and_is_refused(self):
         self.assertRegex(self.inside(["allowed.test"], self.python(TALK, "TRACE http://allowed.test/ HTTP/1.1\\r\\n\\r\\n")).text, "GOT HTTP/1.1 400")
 
+    @both
     def test_a_missing_secret_fails_before_anything_runs(self):
         scratch = self.scratch()
         _, run = self.library(["--allow", "allowed.test", "--inject", "Authorization::file:/nonexistent"], ["touch", scratch.path("ran")], scratch=scratch)
