@@ -68,6 +68,19 @@ ToolResult look_after(Call& call, Work work) {
   return result;
 }
 
+// Output that a hook may withhold comes when the hook has seen it, at the end.
+engine::RunReport run_in_background(Service& service, const Admitted& admitted, const engine::RunIo& io) {
+  const bool withheld = admitted.shown() == Shown::kNothing;
+  engine::RunIo quiet;
+  quiet.cancel_fd = io.cancel_fd;
+  engine::RunReport report = service.engine.run(admitted.request, withheld ? quiet : io);
+  admitted.finish(service.gate, report);
+  if (!withheld) return report;
+  io.on_stdout(report.out.text);
+  io.on_stderr(report.err.text);
+  return report;
+}
+
 }  // namespace
 
 ToolResult call_start_run(Call& call) {
@@ -78,11 +91,7 @@ ToolResult call_start_run(Call& call) {
   Service& service = call.service();
   auto ready = set_up(wanted, admitted->request);
   Result<std::string> id = ready ? service.jobs.start(owner_of(call.context().caller()), wanted.label,
-                                                      [&service, admitted = *admitted](const engine::RunIo& io) {
-                                                        engine::RunReport report = service.engine.run(admitted.request, io);
-                                                        admitted.finish(service.gate, report);
-                                                        return report;
-                                                      })
+                                                      [&service, admitted = *admitted](const engine::RunIo& io) { return run_in_background(service, admitted, io); })
                                  : Result<std::string>(tl::unexpected(ready.error()));
   if (!id) {
     admitted->finish(service.gate, "failed", engine::Entered::kNo);

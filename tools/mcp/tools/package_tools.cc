@@ -57,7 +57,7 @@ engine::RunReport failed_report(const Error& error) {
 // Which of its runs entered a sandbox matters to the gate: a call that never did gives its quota back.
 class Operation {
  public:
-  Operation(Call& call, const Admitted& admitted, std::string what) : call_(call), admitted_(admitted), progress_(call.context(), std::move(what)) {}
+  Operation(Call& call, const Admitted& admitted, std::string what) : call_(call), admitted_(admitted), progress_(call.context(), std::move(what), admitted.shown()) {}
 
   engine::Runner runner() {
     engine::Runner runner;

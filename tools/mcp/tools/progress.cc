@@ -15,7 +15,7 @@ constexpr std::size_t kMaxLine = 200;
 
 }  // namespace
 
-Progress::Progress(CallContext& context, std::string what) : context_(context), what_(std::move(what)) {
+Progress::Progress(CallContext& context, std::string what, Shown shown) : context_(context), what_(std::move(what)), shown_(shown) {
   if (!context_.wants_progress()) return;
   context_.progress(0, {}, what_);
   try {
@@ -37,7 +37,7 @@ Progress::~Progress() {
 engine::RunIo Progress::io() {
   engine::RunIo io;
   io.cancel_fd = context_.cancel_fd();
-  if (!thread_.joinable()) return io;
+  if (!thread_.joinable() || shown_ == Shown::kNothing) return io;
   io.on_stdout = [this](std::string_view chunk) { watch(chunk); };
   io.on_stderr = io.on_stdout;
   return io;

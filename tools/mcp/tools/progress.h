@@ -13,10 +13,13 @@
 
 namespace wardenv::mcp {
 
+// What may be told of a run while it goes on.
+enum class Shown { kNothing, kOutput };
+
 class Progress {
  public:
   // Starts a thread only where the client wants to hear. REQUIRES: `context` outlives this.
-  Progress(CallContext& context, std::string what);
+  Progress(CallContext& context, std::string what, Shown shown);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();   // nothing is told after that
@@ -30,6 +33,7 @@ class Progress {
 
   CallContext& context_;
   const std::string what_;
+  const Shown shown_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::string line_;         // the one that is being written

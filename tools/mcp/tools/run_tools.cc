@@ -62,7 +62,7 @@ ToolResult run_to_the_end(Call& call, const WantedRun& wanted) {
   if (auto ready = set_up(wanted, admitted->request); !ready) {
     report.error = ready.error();
   } else {
-    Progress progress(call.context(), "running " + wanted.label);
+    Progress progress(call.context(), "running " + wanted.label, admitted->shown());
     report = call.service().engine.run(admitted->request, progress.io());
   }
   admitted->finish(call.service().gate, report);

@@ -2,6 +2,7 @@
 // What the tools share.
 #include "tools/mcp/tools/service.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tools/mcp/tools/results.h"
@@ -16,6 +17,10 @@ constexpr int kUnknownTool = -32602;   // JSON-RPC "invalid params", as the spec
 std::string owner_of(const Caller& caller) { return caller.grant + '\0' + caller.session; }
 
 bool is_session(std::string_view owner, std::string_view session) { return owner.substr(owner.find('\0') + 1) == session; }
+
+Shown Admitted::shown() const {
+  return std::any_of(admissions.begin(), admissions.end(), engine::Gate::is_reviewed) ? Shown::kNothing : Shown::kOutput;
+}
 
 void Admitted::finish(engine::Gate& gate, engine::RunReport& report) const {
   for (const engine::Admission& admission : admissions) gate.finish(admission, report);

@@ -16,6 +16,7 @@
 #include "engine/project/workspaces.h"
 #include "tools/mcp/handler.h"
 #include "tools/mcp/tools/arguments.h"
+#include "tools/mcp/tools/progress.h"
 
 namespace wardenv::mcp {
 
@@ -37,6 +38,8 @@ struct Admitted {
   std::vector<engine::Admission> admissions{};   // more than one where a tool is judged as another one too
   engine::RunRequest request;                    // what the policy grants; argv and folders are to be filled in
 
+  // Whether a hook may withhold the output: then nothing of it is shown before finish().
+  [[nodiscard]] Shown shown() const;
   void finish(engine::Gate& gate, engine::RunReport& report) const;
   void finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const;
 };
