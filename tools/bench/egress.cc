@@ -110,7 +110,7 @@ std::string beside_us(const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int runs = argc > 1 ? std::atoi(argv[1]) : 300;
+  const int runs = argc > 1 ? std::stoi(argv[1]) : 300;
   ::signal(SIGPIPE, SIG_IGN);
   const Listener target = listen_somewhere();
   const pid_t server = start_server(target);

@@ -99,7 +99,9 @@ long rss_kib(pid_t pid) {
   FILE* file = std::fopen(path.c_str(), "r");
   long found = 0;
   char line[256];
-  while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) std::sscanf(line, "VmRSS: %ld", &found);
+  while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) {
+    if (std::strncmp(line, "VmRSS:", 6) == 0) found = std::strtol(line + 6, nullptr, 10);
+  }
   if (file != nullptr) std::fclose(file);
   return found;
 }
@@ -180,7 +182,7 @@ class Http {
   Http(const std::string& where, std::string path) : path_(std::move(path)), host_(where) {
     const std::size_t colon = where.find(':');
     address_.sin_family = AF_INET;
-    address_.sin_port = htons(static_cast<std::uint16_t>(std::atoi(where.c_str() + colon + 1)));
+    address_.sin_port = htons(static_cast<std::uint16_t>(std::stoul(where.substr(colon + 1))));
     inet_pton(AF_INET, where.substr(0, colon).c_str(), &address_.sin_addr);
   }
 
@@ -212,7 +214,7 @@ std::size_t whole(const std::string& in) {
   std::string head = in.substr(0, end + 2);
   std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (const std::size_t at = head.find("content-length:"); at != std::string::npos) {
-    const std::size_t size = end + 4 + static_cast<std::size_t>(std::atol(head.c_str() + at + 15));
+    const std::size_t size = end + 4 + std::stoul(head.substr(at + 15));
     return in.size() >= size ? size : 0;
   }
   const std::size_t last = in.find("\r\n0\r\n\r\n", end + 2);
@@ -296,12 +298,12 @@ int http_main(Http& http, const Load& load) {
 int main(int argc, char** argv) {
   try {
     const std::string mode = argc > 1 ? argv[1] : "";
-    if (mode == "stdio" && argc > 5) return stdio_main(static_cast<std::uint64_t>(std::atoll(argv[2])), argv[3], argv + 5);
+    if (mode == "stdio" && argc > 5) return stdio_main(std::stoull(argv[2]), argv[3], argv + 5);
     if (mode == "http" && argc > 6) {
       Http http(argv[2], argv[3]);
       Called what{argv[6], argc > 7 && std::string(argv[7]) == "legacy" ? Era::kLegacy : Era::kModern};
       if (argc > 8) what.arguments = argv[8];
-      return http_main(http, {static_cast<std::uint64_t>(std::atoll(argv[4])), static_cast<std::size_t>(std::atoll(argv[5])), what});
+      return http_main(http, {std::stoull(argv[4]), std::stoull(argv[5]), what});
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "wardenv-bench-mcp: %s\n", error.what());

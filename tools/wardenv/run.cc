@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -75,16 +76,26 @@ void print_end(const engine::RunReport& report, const RunOptions& options) {
   if (!options.quiet) print_violations(report);
 }
 
+// `DESCRIPTOR,PID`, as sandbox/launch/wardenv_main.cc wrote it.
+std::optional<engine::ForkedLauncher> read_launcher(std::string_view text) {
+  engine::ForkedLauncher launcher;
+  const char* const end = text.data() + text.size();
+  const auto socket = std::from_chars(text.data(), end, launcher.socket);
+  if (socket.ec != std::errc() || socket.ptr == end || *socket.ptr != ',') return std::nullopt;
+  const auto pid = std::from_chars(socket.ptr + 1, end, launcher.pid);
+  if (pid.ec != std::errc() || pid.ptr != end) return std::nullopt;
+  return launcher;
+}
+
 // The launcher that `wardenv` forked before it became this program. The socket was made by our own process id, or it is none of ours.
 std::optional<engine::ForkedLauncher> forked_launcher() {
-  const char* text = std::getenv("WARDENV_LAUNCHER");
-  engine::ForkedLauncher launcher;
-  const bool given = text != nullptr && std::sscanf(text, "%d,%d", &launcher.socket, &launcher.pid) == 2;
+  const char* variable = std::getenv("WARDENV_LAUNCHER");
+  const auto launcher = read_launcher(variable != nullptr ? variable : "");
   ::unsetenv("WARDENV_LAUNCHER");
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (!given || ::getsockopt(launcher.socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid != ::getpid()) return std::nullopt;
-  if (::fcntl(launcher.socket, F_SETFD, FD_CLOEXEC) < 0) return std::nullopt;
+  if (!launcher || ::getsockopt(launcher->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid != ::getpid()) return std::nullopt;
+  if (::fcntl(launcher->socket, F_SETFD, FD_CLOEXEC) < 0) return std::nullopt;
   return launcher;
 }
 
