@@ -29,9 +29,6 @@ std::string http_refusal(int status, const std::string& text) {
          std::to_string(body.size()) + "\r\nProxy-Agent: wardenv\r\nConnection: close\r\n\r\n" + body;
 }
 
-// RFC 8446, 6: a fatal alert unrecognized_name, so that the client's library says something about the name.
-constexpr char kAlert[] = {21, 3, 3, 0, 2, 2, 112};
-
 }  // namespace
 
 EgressEvent Connection::event(EgressEventKind kind) const {
@@ -185,29 +182,6 @@ Connection::Step Connection::open_tunnel() {
 void Connection::tell_opened() {
   shared_.reporter.tell(event(EgressEventKind::kOpened));
   opened_ = true;
-}
-
-// An address has no server name (RFC 6066, 3); a name must be asked for by the very name that the rule allowed.
-Connection::Step Connection::check_hello(const ClientHello& hello) {
-  if (hello.state == HelloState::kBad) return refuse_tls(std::string(hello.why) + " in a tunnel to " + target_.host);
-  if (target_.literal && !hello.server_name.empty()) return refuse_tls("TLS asks for a name, and the tunnel leads to an address");
-  if (!target_.literal && hello.server_name.empty()) return refuse_tls("TLS does not say which name it asks for (no SNI)");
-  if (!target_.literal) {
-    auto name = normalise_host(hello.server_name);
-    if (!name || *name != target_.host) return refuse_tls("TLS asks for another name than " + target_.host + ", which the tunnel leads to");
-  }
-  sni_ = Sni::kNotChecked;
-  deadline_ms_ = 0;
-  if (!opened_) tell_opened();
-  return Step::kOn;
-}
-
-Connection::Step Connection::refuse_tls(const std::string& reason) {
-  EgressEvent told = event(EgressEventKind::kRefused);
-  told.reason = reason;
-  shared_.reporter.tell(told);
-  to_client_.append(kAlert, sizeof kAlert);
-  return begin_drain();
 }
 
 Connection::Step Connection::refuse(int status, SocksReply reply, const std::string& reason, const std::string& needed) {

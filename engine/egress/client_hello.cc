@@ -101,12 +101,43 @@ ClientHello read_client_hello(std::string_view bytes) {
       const std::size_t size = Cursor(std::string_view(message).substr(1)).number(3);
       if (size > kMaxHelloBytes) return bad("a ClientHello that is too long");
       if (message.size() > kMessageHeader + size) return bad("bytes behind the ClientHello");
-      if (message.size() == kMessageHeader + size) return read_message(std::string_view(message).substr(kMessageHeader));
+      if (message.size() == kMessageHeader + size) {
+        if (record.size() < kRecordHeader + length) return bad("bytes behind the ClientHello");   // which are still to come
+        ClientHello hello = read_message(std::string_view(message).substr(kMessageHeader));
+        hello.size = at + kRecordHeader + length;
+        return hello;
+      }
     }
     if (record.size() < kRecordHeader + length) break;
     at += kRecordHeader + length;
   }
   return bytes.size() > kMaxHelloBytes ? bad("a ClientHello that is too long") : ClientHello{};
+}
+
+std::size_t small_record(std::string_view bytes) {
+  constexpr std::uint8_t kChangeCipherSpec = 20, kAlert = 21;
+  constexpr std::size_t kLargest = 2;
+  if (bytes.size() < kRecordHeader) return 0;
+  const auto type = static_cast<std::uint8_t>(bytes[0]);
+  const std::size_t length = Cursor(bytes.substr(3)).number(2);
+  if ((type != kChangeCipherSpec && type != kAlert) || length > kLargest || bytes.size() < kRecordHeader + length) return 0;
+  return kRecordHeader + length;
+}
+
+ServerAnswer read_server_answer(std::string_view bytes) {
+  constexpr std::uint8_t kServerHello = 2;
+  // The random of a ServerHello that is a HelloRetryRequest: SHA-256 of that word.
+  constexpr std::string_view kRetry =
+      "\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8\x91\xC2\xA2\x11\x16\x7A\xBB\x8C\x5E\x07\x9E\x09\xE2\xC8\xA8\x33\x9C";
+  while (const std::size_t skipped = small_record(bytes)) bytes.remove_prefix(skipped);   // a warning, say of a name that it does not know
+  if (bytes.empty()) return ServerAnswer::kMore;
+  const auto type = static_cast<std::uint8_t>(bytes[0]);
+  if (type == 20 || type == 21) return bytes.size() < kRecordHeader + 2 ? ServerAnswer::kMore : ServerAnswer::kOther;
+  if (type != kHandshake) return ServerAnswer::kOther;
+  if (bytes.size() > kRecordHeader && static_cast<std::uint8_t>(bytes[kRecordHeader]) != kServerHello) return ServerAnswer::kOther;
+  constexpr std::size_t kRandomAt = kRecordHeader + kMessageHeader + 2;
+  if (bytes.size() < kRandomAt + kRetry.size()) return ServerAnswer::kMore;
+  return bytes.substr(kRandomAt, kRetry.size()) == kRetry ? ServerAnswer::kRetry : ServerAnswer::kOther;
 }
 
 }  // namespace wardenv::engine

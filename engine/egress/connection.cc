@@ -194,15 +194,22 @@ Connection::Step Connection::flush() {
 
 Turn Connection::relay() {
   if (flush() == Step::kWait) return Turn::kOver;
-  if (sni_ != Sni::kNotChecked) (void)check_first_bytes();
+  if (sni_ != Sni::kNotChecked) check_tls();
   if (phase_ != Phase::kRelay) return advance();
-  PumpEnd up = PumpEnd::kBlocked;
-  PumpEnd down = PumpEnd::kBlocked;
-  const bool nothing_yet = up_.moved == 0;
-  if (sni_ == Sni::kNotChecked && to_server_.empty()) up = pump(up_, client_, server_, shared_.budget, shared_.pipes);
-  if (nothing_yet && up_.moved != 0) shared_.expects_soon = true;   // the server's answer
-  if (to_client_.empty()) down = pump(down_, server_, client_, shared_.budget, shared_.pipes);
+  const PumpEnd up = pump_up();
+  const bool look_first = sni_ == Sni::kAnswer;
+  const PumpEnd down = to_client_.empty() && !look_first ? pump(down_, server_, client_, shared_.budget, shared_.pipes) : PumpEnd::kBlocked;
   return settle(up, down);
+}
+
+PumpEnd Connection::pump_up() {
+  if (sni_ == Sni::kIfTls || sni_ == Sni::kRequired || !to_server_.empty()) return PumpEnd::kBlocked;
+  const bool nothing_yet = up_.moved == 0;
+  const PumpEnd end = pump(up_, client_, server_, shared_.budget, shared_.pipes);
+  if (nothing_yet && up_.moved != 0) shared_.expects_soon = true;   // the server's answer
+  const bool held_back = end == PumpEnd::kFinished && up_.body != nullptr && protocol_ != Protocol::kHttp && body_.done();
+  if (held_back) up_.finished = false;   // it has not ended, more may just not pass yet
+  return held_back ? PumpEnd::kBlocked : end;
 }
 
 Turn Connection::settle(PumpEnd up, PumpEnd down) {
@@ -230,22 +237,6 @@ Connection::Step Connection::close_now() {
   client_.fd.reset();
   server_.fd.reset();
   return Step::kWait;
-}
-
-// What a tunnel begins with. To port 443 it must be TLS; elsewhere the server may speak first, and what looks like TLS is held to the same.
-Connection::Step Connection::check_first_bytes() {
-  const std::string_view bytes = peek();
-  if (bytes.empty()) return Step::kWait;
-  if (sni_ == Sni::kIfTls && bytes[0] != 22) {
-    sni_ = Sni::kNotChecked;
-    return Step::kOn;
-  }
-  const ClientHello hello = read_client_hello(bytes);
-  if (hello.state == HelloState::kMore) {
-    client_.readable = client_.hung_up;
-    return client_.hung_up ? close_now() : Step::kWait;
-  }
-  return check_hello(hello);
 }
 
 }  // namespace wardenv::engine

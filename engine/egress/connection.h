@@ -43,7 +43,13 @@ class Connection {
  private:
   enum class Phase { kSniff, kHttp, kSocksGreeting, kSocksRequest, kResolving, kConnecting, kRelay, kDraining, kOver };
   enum class Protocol { kUnknown, kHttp, kConnect, kSocks };
-  enum class Sni { kNotChecked, kIfTls, kRequired };
+  enum class Sni {
+    kNotChecked,   // anything passes, as nothing has to be checked or all has been
+    kIfTls,        // the client's first bytes, where they look like TLS
+    kRequired,     // its first bytes have to be TLS
+    kAnswer,       // the server's: whether it wants another ClientHello. Until that is known no more than the first one goes to it
+    kSecond,       // that other one
+  };
   enum class Step { kOn, kWait };
 
   Step step();
@@ -57,8 +63,15 @@ class Connection {
   Step flush();
   Turn relay();
   Turn settle(PumpEnd up, PumpEnd down);
-  Step check_first_bytes();
-  Step check_hello(const ClientHello& hello);
+  PumpEnd pump_up();
+
+  void check_tls();                       // tls_check.cc
+  void check_first_bytes();
+  void check_answer();
+  void check_second();
+  bool check_hello(const ClientHello& hello);
+  void let_pass(std::uint64_t bytes);
+  void let_all_pass();
 
   Step handle(const HttpHead& head);
   Step begin_request(const HttpHead& head);
@@ -96,7 +109,7 @@ class Connection {
   std::size_t seen_ = 0;                  // bytes of a head that has no end yet
   std::string to_client_;
   std::string to_server_;
-  BodyReader body_;
+  BodyReader body_;                       // of a plain HTTP request; of a tunnel: what may still go to the server while TLS is checked
   Direction up_;
   Direction down_;
   std::uint64_t deadline_ms_ = 0;

@@ -156,14 +156,19 @@ def serve_names():
         sock.sendto(reply, peer)
 
 
-def main():
+def tls_context():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CONFIG["cert"], CONFIG["key"])
 
     def note_name(tls, name, _):
         tls.asked_name = name
+        log(kind="sni", name=name)
     context.sni_callback = note_name
-    TlsServer.context = context
+    return context
+
+
+def main():
+    TlsServer.context = tls_context()
     servers = []
     for address in CONFIG["addresses"]:
         server = PlainServer
@@ -171,6 +176,10 @@ def main():
             server = type("Plain6", (PlainServer,), {"address_family": socket.AF_INET6})
             servers.append(server((address, 80), Handler))
             continue
+        retry = TlsServer((address, 8444), Handler)   # wants a key of a kind that clients do not offer at once: HelloRetryRequest
+        retry.context = tls_context()
+        retry.context.set_ecdh_curve("secp384r1")
+        servers.append(retry)
         servers += [server((address, 80), Handler), server((address, 8080), Handler), TlsServer((address, 443), Handler), TlsServer((address, 8443), Handler),
                     TcpServer((address, 9000), Echo), TcpServer((address, 9001), Silent)]
     for server in servers:

@@ -48,6 +48,50 @@ except (OSError, ssl.SSLError) as error:
 """
 
 
+# TLS to argv[1]:argv[2], through the proxy if argv[3] says so; in the second ClientHello the name is argv[4], as long as the first one's.
+TWICE = """
+import socket, ssl, sys
+host, port, how, second = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4].encode()
+s = socket.create_connection(("127.0.0.1", 3128) if how == "proxy" else (host, port), 20)
+if how == "proxy":
+    s.sendall(f"CONNECT {host}:{port} HTTP/1.1\\r\\n\\r\\n".encode())
+    assert b" 200 " in s.recv(1000)
+context = ssl.create_default_context()
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+read, write = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = context.wrap_bio(read, write, server_hostname=host)
+flights = 0
+try:
+    while True:
+        try:
+            tls.do_handshake()
+            print("HANDSHAKE DONE after", flights)
+            s.sendall(write.read())
+            tls.write(b"GET /twice HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n")
+            s.sendall(write.read())
+            read.write(s.recv(65536))
+            print("ANSWER", tls.read(12))
+            break
+        except ssl.SSLWantReadError:
+            pass
+        out = write.read()
+        if out:
+            flights += 1
+            if flights == 2:
+                print("SECOND HELLO", host.encode() in out, flush=True)
+                out = out.replace(host.encode(), second)
+            for i in range(0, len(out), 100):
+                s.sendall(out[i:i + 100])
+        data = s.recv(65536)
+        if not data:
+            print("CLOSED"); break
+        read.write(data)
+except (OSError, ssl.SSLError) as error:
+    print("REFUSED", error)
+"""
+
+
 class TlsTest(EgressTest):
     def tls(self, rules, host, name, piece=0, port=443, who=None):
         return self.inside(rules, self.python(TLS, host, port, name, piece), who)
@@ -68,6 +112,21 @@ class TlsTest(EgressTest):
         for piece in (1, 7, 100):
             self.assertIn("HANDSHAKE DONE", self.tls(["allowed.test"], "allowed.test", "allowed.test", piece).text, piece)
             self.assertNotIn("HANDSHAKE DONE", self.tls(["allowed.test"], "allowed.test", "evil.test", piece).text, piece)
+
+    @both
+    def test_a_second_hello_that_a_server_asks_for_has_the_same_name(self):
+        """HelloRetryRequest: a client could say another name then, and the server would take it."""
+        run = self.inside(["allowed.test:8444"], self.python(TWICE, "allowed.test", 8444, "proxy", "allowed.test"))
+        self.assertIn("SECOND HELLO True", run.text, run)
+        self.assertIn("ANSWER b'HTTP/1.1 200'", run.text)
+        before = len(self.lab.seen("sni", name="another.test"))
+        run = self.inside(["allowed.test:8444"], self.python(TWICE, "allowed.test", 8444, "proxy", "another.test"))
+        self.assertIn("SECOND HELLO True", run.text, run)
+        self.assertNotIn("DONE", run.text)
+        self.assert_refused(run, "allowed.test:8444", "TLS asks for another name")
+        self.assertEqual(len(self.lab.seen("sni", name="another.test")), before)
+        self.outside(self.python(TWICE, "allowed.test", 8444, "direct", "another.test"))
+        self.assertEqual(len(self.lab.seen("sni", name="another.test")), before + 1, "control: without the proxy the server is told so")
 
     @both
     def test_what_is_no_tls_does_not_pass_port_443(self):

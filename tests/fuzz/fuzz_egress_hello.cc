@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ClientHello: read to the end of any bytes; what is refused or accepted early stays so whatever follows.
+// A ClientHello: read to the end of any bytes; what is refused or accepted early stays so whatever follows. The same of a server's answer.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -15,5 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (half.state == HelloState::kDone && (whole.state != HelloState::kDone || whole.server_name != half.server_name)) std::abort();
   if (half.state == HelloState::kBad && whole.state != HelloState::kBad) std::abort();
   if (size > 2 * kMaxHelloBytes && whole.state == HelloState::kMore) std::abort();
+  const ServerAnswer early = read_server_answer(std::string_view(bytes).substr(0, size / 2));
+  if (early != ServerAnswer::kMore && early != read_server_answer(bytes)) std::abort();
+  if (whole.state == HelloState::kDone && (whole.size == 0 || whole.size > size)) std::abort();
   return 0;
 }

@@ -84,6 +84,31 @@ TEST_CASE("what is no ClientHello is refused at its first bytes") {
   CHECK(is_bad(record("\x01" + vec("short", 3))));
 }
 
+TEST_CASE("a hello's records hold nothing else, and their size is told") {
+  const std::string message = hello(sni("allowed.example"));
+  CHECK(read_client_hello(record(message) + "behind").size == record(message).size());
+  CHECK(read_client_hello(in_records(message, 7) + "behind").size == in_records(message, 7).size());
+  const std::string two = record(message + hello(sni("evil.example")));
+  for (std::size_t i = message.size() + 5; i <= two.size(); ++i) CHECK(is_bad(two.substr(0, i)));
+}
+
+TEST_CASE("a server's answer says whether another hello is wanted") {
+  const std::string retry =
+      "\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8\x91\xC2\xA2\x11\x16\x7A\xBB\x8C\x5E\x07\x9E\x09\xE2\xC8\xA8\x33\x9C";
+  const auto answer = [](const std::string& random) { return record("\x02" + vec("\x03\x03" + random + std::string(10, 'x'), 3)); };
+  const std::string warning("\x15\x03\x03\x00\x02\x01\x70", 7);
+  CHECK(read_server_answer(answer(retry)) == ServerAnswer::kRetry);
+  CHECK(read_server_answer(warning + answer(retry)) == ServerAnswer::kRetry);
+  CHECK(read_server_answer(answer(std::string(32, 'r'))) == ServerAnswer::kOther);
+  CHECK(read_server_answer(warning + answer(std::string(32, 'r'))) == ServerAnswer::kOther);
+  for (const char* other : {"HTTP/1.1 400", "\x17\x03\x03", "\x15\x03\x03\x7f\x02\x01\x70"}) CHECK(read_server_answer(other) == ServerAnswer::kOther);
+  const std::string whole = warning + answer(retry);
+  for (std::size_t i = 0; i < warning.size() + 43; ++i) {
+    INFO(i);
+    CHECK(read_server_answer(whole.substr(0, i)) == ServerAnswer::kMore);
+  }
+}
+
 TEST_CASE("a ClientHello is bounded") {
   std::string endless;
   const std::string message = "\x01" + number(kMaxHelloBytes, 3) + std::string(kMaxHelloBytes - 1, 'x');
