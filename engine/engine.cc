@@ -277,7 +277,7 @@ struct Engine::Impl {
     return {};
   }
 
-  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning) {
+  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const std::function<Status()>& may_enter) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
     auto out = make_pipe();
@@ -288,6 +288,7 @@ struct Engine::Impl {
     const int in = input->valid() ? input->get() : STDIN_FILENO;
     auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
+    if (may_enter) WARDENV_TRY(may_enter());
     WARDENV_TRY(submit(*slot, *bytes, {in, out->write.get(), err->write.get(), slot->leaf.join_fds()}));
     if (backstage) backstage->want(plan, ++under_way);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read)}, std::move(slot->leaf)};
@@ -349,6 +350,11 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.run_id = asked.run_id.empty() ? new_run_id() : asked.run_id;
   Beginning beginning;
   RunRequest request = asked;
+  auto may_enter = io.may_enter;
+  // Presets ask programs of the venv, in sandboxes of their own: that is entering, too.
+  if (may_enter && request.network == sandbox::Network::kEgress) {
+    if (const Status may = std::exchange(may_enter, nullptr)(); !may) return failed(std::move(report), may.error());
+  }
   if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
   impl_->put_over_away();
@@ -357,7 +363,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
-  auto launched = impl_->launch(*plan, request, std::move(beginning));
+  auto launched = impl_->launch(*plan, request, std::move(beginning), may_enter);
   impl_->sweep_once();
   if (!launched) return failed(std::move(report), launched.error());
 

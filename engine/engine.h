@@ -122,6 +122,9 @@ using OutputSink = std::function<void(std::string_view chunk)>;
 struct RunIo {
   OutputSink on_stdout;
   OutputSink on_stderr;
+  // Asked once, when the sandbox is as good as ready and nothing of the command is in it: whether it may be entered. So a caller can judge, count
+  // and write down meanwhile. An error ends the run with it.
+  std::function<Status()> may_enter;
   EgressSink on_egress;   // with Network::kEgress: each connection and each refusal, as it comes; in another thread than the run's
   int cancel_fd = -1;   // not owned; when it becomes readable the run is cancelled and everything in it killed
 };

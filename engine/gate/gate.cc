@@ -319,7 +319,7 @@ Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
 
 Admission Gate::admit(const ToolCall& call) {
   Judging judging{.call = call, .edition = impl_->source->edition()};
-  judging.admission.run_id = new_run_id();
+  judging.admission.run_id = call.run_id.empty() ? new_run_id() : call.run_id;
   judging.pending = std::make_shared<Admission::Pending>();
   judging.pending->edition = judging.edition;
   judging.pending->call = call;
@@ -335,6 +335,7 @@ Admission Gate::admit(const ToolCall& call) {
 
 Admission Gate::preview(const ToolCall& call) const {
   Judging judging{.call = call, .edition = impl_->source->edition()};
+  judging.admission.run_id = call.run_id;
   if (!impl_->judge(judging)) return std::move(judging.admission);
   judging.admission.pending = std::make_shared<Admission::Pending>();
   judging.admission.pending->edition = judging.edition;

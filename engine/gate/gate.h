@@ -37,6 +37,7 @@ struct ToolCall {
   std::string session{};
   std::string cwd{};              // absolute; where paths in the arguments start
   std::string workspace{};        // absolute, without symbolic links: what {workspace} stands for
+  std::string run_id{};           // empty: a new one
 };
 
 // What came of judging a call. Only with Effect::kAllow may anything happen. Copies share what finish() gives back, once.
@@ -65,7 +66,7 @@ class Gate {
   // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
   Admission admit(const ToolCall& call);
 
-  // What the document alone says: no hook is asked, nothing is counted, approved or written down. For a look at what would be done;
+  // What the document alone says (admit() can only be stricter, or need what a person has to approve): no hook is asked, nothing is counted, approved or written down. For a look at what would be done;
   // finish() does nothing with it.
   [[nodiscard]] Admission preview(const ToolCall& call) const;
 

@@ -31,15 +31,15 @@ Status prepare_state_dir(const std::string& state_dir) {
 }
 
 template <typename T>
-Result<T*> Stores::open_once(std::unique_ptr<T>& place, const std::function<Result<std::unique_ptr<T>>()>& open) {
-  const std::lock_guard lock(mutex_);
-  if (place == nullptr) {
+Result<T*> Stores::open_once(Place<T>& place, const std::function<Result<std::unique_ptr<T>>()>& open) {
+  const std::lock_guard lock(place.mutex);
+  if (place.store == nullptr) {
     WARDENV_TRY(prepare_state_dir(state_dir_));
     auto opened = open();
     if (!opened) return tl::unexpected(opened.error());
-    place = std::move(*opened);
+    place.store = std::move(*opened);
   }
-  return place.get();
+  return place.store.get();
 }
 
 Result<policy::QuotaStore*> Stores::quota() {

@@ -24,15 +24,20 @@ class Stores {
   Result<AuditLog*> audit();
 
  private:
+  // Each with a lock of its own: a slow one keeps nobody from the others.
   template <typename T>
-  Result<T*> open_once(std::unique_ptr<T>& place, const std::function<Result<std::unique_ptr<T>>()>& open);
+  struct Place {
+    std::mutex mutex{};
+    std::unique_ptr<T> store{};
+  };
+  template <typename T>
+  Result<T*> open_once(Place<T>& place, const std::function<Result<std::unique_ptr<T>>()>& open);
 
   std::string state_dir_;
   std::string quota_store_;
-  std::mutex mutex_;
-  std::unique_ptr<policy::QuotaStore> quota_;
-  std::unique_ptr<policy::ApprovalStore> approvals_;
-  std::unique_ptr<AuditLog> audit_;
+  Place<policy::QuotaStore> quota_;
+  Place<policy::ApprovalStore> approvals_;
+  Place<AuditLog> audit_;
 };
 
 // Where the parts of the state folder are; the command line reads the same places.

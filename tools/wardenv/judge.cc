@@ -37,7 +37,7 @@ Result<engine::ToolCall> call_of(const RunOptions& options) {
   const nlohmann::json arguments = {{"current_working_dir", real->real},
                                     {"command", request.argv.front()},
                                     {"args", std::vector<std::string>(request.argv.begin() + 1, request.argv.end())}};
-  engine::ToolCall call{.tool = "run_in_venv", .grant = options.grant, .cwd = real->real, .workspace = workspace->real};
+  engine::ToolCall call{.tool = "run_in_venv", .grant = options.grant, .cwd = real->real, .workspace = workspace->real, .run_id = engine::new_run_id()};
   try {
     call.arguments_json = arguments.dump();
   } catch (const nlohmann::json::exception&) {

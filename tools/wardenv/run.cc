@@ -10,6 +10,9 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <future>
+#include <optional>
 
 #include "engine/command_resolve.h"
 #include "engine/report_json.h"
@@ -99,11 +102,15 @@ std::optional<engine::ForkedLauncher> forked_launcher() {
   return launcher;
 }
 
-engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options) {
+
+using MayEnter = std::function<Status()>;
+
+engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options, const MayEnter& may_enter) {
   Relay out(STDOUT_FILENO, options.request.output_limit_bytes);
   Relay err(STDERR_FILENO, options.request.output_limit_bytes);
   engine::RunIo io;
   io.cancel_fd = cancel_fd;
+  io.may_enter = may_enter;
   io.on_stdout = [&](std::string_view chunk) {
     out.write(chunk);
     if (out.broken()) wake(cancel_fd);
@@ -119,17 +126,22 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options)
   return report;
 }
 
-// The run of a call that may happen. A request that asks for more than the policy grants is an error, and nothing was entered.
-engine::RunReport run_granted(RunOptions& options, engine::Gate* gate, const engine::Admission& admission) {
-  if (gate != nullptr) {
-    if (const Status granted = grant_to(admission, options); !granted) return failed(granted.error());
-  }
+enum class Output { kRelayed, kKept };   // kKept: nobody sees it before the run is over
+
+engine::RunReport run_once(const RunOptions& options, Output output, const MayEnter& may_enter) {
   auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()});
   if (!engine) return failed(engine.error());
-  if (!options.json && !engine::Gate::is_reviewed(admission)) return run_relayed(*engine, options);
+  if (output == Output::kRelayed) return run_relayed(*engine, options, may_enter);
   engine::RunIo io;
   io.cancel_fd = cancel_fd;
+  io.may_enter = may_enter;
   return engine->run(options.request, io);
+}
+
+// A request that asks for more than the policy grants is an error, and nothing was entered.
+engine::RunReport run_granted(RunOptions& options, const engine::Admission& admission, const MayEnter& may_enter) {
+  if (const Status granted = grant_to(admission, options); !granted) return failed(granted.error());
+  return run_once(options, options.json || engine::Gate::is_reviewed(admission) ? Output::kKept : Output::kRelayed, may_enter);
 }
 
 // What hooks have seen first.
@@ -138,24 +150,37 @@ void print_output(const engine::RunReport& report) {
   std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
 }
 
-engine::RunReport judge_and_run(RunOptions& options) {
+// Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
+// has to be done before anything enters. The policy is not watched, so both look at one edition of it.
+engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options) {
+  std::optional<engine::Admission> admission;
+  auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
+  const MayEnter admitted = [&]() -> Status {
+    if (!admission) admission = admitting.get();
+    return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
+  };
+  const engine::Admission foreseen = gate.preview(call);
+  engine::RunReport report;
+  if (foreseen.allowed() || admitted()) report = run_granted(options, foreseen.allowed() ? foreseen : *admission, admitted);
+  if (!admitted()) {
+    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
+    return engine::refusal(*admission);
+  }
+  report.run_id = admission->run_id;
+  gate.finish(*admission, report);
+  if (!options.json && engine::Gate::is_reviewed(*admission)) print_output(report);
+  return report;
+}
+
+engine::RunReport run(RunOptions& options) {
   auto gate = open_gate(options);
   if (!gate) return failed(gate.error());
-  if (*gate == nullptr) return run_granted(options, nullptr, {});
+  if (*gate == nullptr) return run_once(options, options.json ? Output::kKept : Output::kRelayed, {});
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
   options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);  // what is judged now is what runs then
-  const engine::Admission admission = (*gate)->admit(*call);
-  if (!admission.allowed()) {
-    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(admission).c_str());
-    return engine::refusal(admission);
-  }
-  engine::RunReport report = run_granted(options, gate->get(), admission);
-  report.run_id = admission.run_id;
-  (*gate)->finish(admission, report);
-  if (!options.json && engine::Gate::is_reviewed(admission)) print_output(report);
-  return report;
+  return judge_and_run(**gate, *call, options);
 }
 
 }  // namespace
@@ -169,7 +194,7 @@ int run_command(const Arguments& arguments) {
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();
   catch_signals();
-  engine::RunReport report = judge_and_run(options);
+  engine::RunReport report = run(options);
   if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
   if (options.json) return print_json(report);
   print_end(report, options);
