@@ -57,11 +57,14 @@ enum class Entered { kNo, kYes };   // kNo: nothing happened, the quotas are giv
 
 class Gate {
  public:
-  // Errors: a policy that can't be read or is wrong (the first finding; all of them in the hint), a state folder that can't be used.
+  // Errors: a policy that can't be read or is wrong (the first finding; all of them in the hint).
   static Result<std::shared_ptr<Gate>> open(const GateOptions& options);
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
   ~Gate();
+
+  // Makes the state folder where it is missing. Error kHost: it can't be used. For whoever would rather not begin than deny every call.
+  Status prepare();
 
   // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
   Admission admit(const ToolCall& call);

@@ -14,6 +14,7 @@
 #include "engine/gate/profile.h"
 #include "engine/gate/text_file.h"
 #include "engine/paths.h"
+#include "engine/webhook/webhook.h"
 
 namespace wardenv::engine {
 namespace {
@@ -36,6 +37,13 @@ Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::
   for (const auto& [profile_name, profile] : loaded.document->profiles) {
     if (const Status good = check_profile(profile); !good) {
       return fail(ErrorCode::kBadInput, name + ": error: /profiles/" + profile_name + ": " + good.error().message, good.error().hint);
+    }
+  }
+  // A notice that nobody can sign would reach nobody: then the policy does not do what it says.
+  const policy::ApprovalSettings& approvals = loaded.document->approvals;
+  if (!approvals.webhook_url.empty()) {
+    if (const auto target = webhook_target(approvals.webhook_url, approvals.webhook_secret_env); !target) {
+      return fail(ErrorCode::kBadInput, name + ": error: /approvals/webhook: " + target.error().message, target.error().hint);
     }
   }
   return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256)});

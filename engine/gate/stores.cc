@@ -42,6 +42,8 @@ Result<T*> Stores::open_once(Place<T>& place, const std::function<Result<std::un
   return place.store.get();
 }
 
+Status Stores::prepare() const { return prepare_state_dir(state_dir_); }
+
 Result<policy::QuotaStore*> Stores::quota() {
   return open_once<policy::QuotaStore>(quota_, [this]() -> Result<std::unique_ptr<policy::QuotaStore>> {
     if (quota_store_ == "memory") return policy::make_memory_quota();

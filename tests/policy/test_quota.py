@@ -75,8 +75,8 @@ class Quota(Base):
         with open(path, "r+b") as file:
             file.write(b"no database at all, by no means.")
         done = self.run_once()
-        self.assertNotEqual(done.returncode, ALLOWED)
-        self.assertNotEqual(json.loads(done.stdout)["outcome"], "exited")
+        report = json.loads(done.stdout)
+        self.assertEqual((done.returncode, report["outcome"], report["decision"]["rule"]), (DENIED, "denied", "(unavailable)"), done)
         os.unlink(path)   # what the message says to do
         self.assertEqual(self.run_once().returncode, ALLOWED)
 
@@ -86,7 +86,9 @@ class Quota(Base):
         with open(blocked, "w", encoding="utf-8"):
             pass
         done = self.run_once(state=blocked + "/state")
-        self.assertNotEqual(done.returncode, ALLOWED)
+        report = json.loads(done.stdout)
+        self.assertEqual((done.returncode, report["outcome"], report["error"]["code"]), (125, "setup_failed", "host"), done)
+        self.assertIn("WARDENV_STATE", report["error"]["hint"])
         self.assertEqual(self.run_once().returncode, ALLOWED)
 
     def test_killed_callers_lose_nothing(self):

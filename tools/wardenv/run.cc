@@ -138,37 +138,43 @@ engine::RunReport run_once(const RunOptions& options, Output output, const MayEn
   return engine->run(options.request, io);
 }
 
-// A request that asks for more than the policy grants is an error, and nothing was entered.
-engine::RunReport run_granted(RunOptions& options, const engine::Admission& admission, const MayEnter& may_enter) {
-  if (const Status granted = grant_to(admission, options); !granted) return failed(granted.error());
-  return run_once(options, options.json || engine::Gate::is_reviewed(admission) ? Output::kKept : Output::kRelayed, may_enter);
-}
-
 // What hooks have seen first.
 void print_output(const engine::RunReport& report) {
   std::fwrite(report.out.text.data(), 1, report.out.text.size(), stdout);
   std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
 }
 
+// The request as the policy grants it, and the command looked up where it will run: what is judged now is what runs then. An error where it asks
+// for more than is granted.
+Status prepare(const engine::Admission& foreseen, RunOptions& options) {
+  if (foreseen.decision.effect == policy::Effect::kDeny) return {};
+  WARDENV_TRY(grant_to(foreseen, options));
+  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
+  return {};
+}
+
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
 // has to be done before anything enters. The policy is not watched, so both look at one edition of it.
 engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options) {
+  const engine::Admission foreseen = gate.preview(call);
+  const Status prepared = prepare(foreseen, options);
   std::optional<engine::Admission> admission;
   auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
   const MayEnter admitted = [&]() -> Status {
     if (!admission) admission = admitting.get();
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
   };
-  const engine::Admission foreseen = gate.preview(call);
+  const bool reviewed = engine::Gate::is_reviewed(foreseen);
   engine::RunReport report;
-  if (foreseen.allowed() || admitted()) report = run_granted(options, foreseen.allowed() ? foreseen : *admission, admitted);
+  if (!prepared) report = failed(prepared.error());
+  else if (foreseen.allowed() || admitted()) report = run_once(options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
   if (!admitted()) {
     if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
     return engine::refusal(*admission);
   }
   report.run_id = admission->run_id;
   gate.finish(*admission, report);
-  if (!options.json && engine::Gate::is_reviewed(*admission)) print_output(report);
+  if (!options.json && reviewed) print_output(report);
   return report;
 }
 
@@ -179,7 +185,7 @@ engine::RunReport run(RunOptions& options) {
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
-  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);  // what is judged now is what runs then
+  if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
   return judge_and_run(**gate, *call, options);
 }
 

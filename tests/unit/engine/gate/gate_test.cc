@@ -108,8 +108,10 @@ TEST_CASE("a folder that others can enter keeps no state") {
   ::chmod(scene.state.c_str(), 0755);
   auto gate = scene.open(kAllow);
   REQUIRE(gate);
+  CHECK_FALSE((*gate)->prepare());
   CHECK_FALSE((*gate)->admit(scene.call()).allowed());
   ::chmod(scene.state.c_str(), 0700);
+  CHECK((*gate)->prepare());
   CHECK((*gate)->admit(scene.call()).allowed());
 }
 
@@ -213,6 +215,19 @@ TEST_CASE("a call that waits is told to the webhook, once and signed") {
   pollfd again{listener, POLLIN, 0};
   CHECK(::poll(&again, 1, 0) == 0);
   ::close(listener);
+}
+
+TEST_CASE("a webhook whose secret is not there is an error of the policy") {
+  const Scene scene;
+  constexpr const char* kSigned = R"({"version": "1", "default": "allow", "approvals": {"webhook": {"url": "http://127.0.0.1:9/x", "secret_env": "WARDENV_TEST_ABSENT"}}})";
+  ::unsetenv("WARDENV_TEST_ABSENT");
+  const auto refused = scene.open(kSigned);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("/approvals/webhook") != std::string::npos);
+  CHECK(refused.error().message.find("`WARDENV_TEST_ABSENT` is not set") != std::string::npos);
+  ::setenv("WARDENV_TEST_ABSENT", "key", 1);
+  CHECK(scene.open(kSigned));
+  ::unsetenv("WARDENV_TEST_ABSENT");
 }
 
 TEST_CASE("a hook can deny, or ask for a person, and never allow what is denied") {
