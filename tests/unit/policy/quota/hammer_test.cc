@@ -44,13 +44,6 @@ struct Pipe {
   }
 };
 
-// A store that was busy for too long says so and counted nothing; on a loaded machine that is no failure of the count.
-Result<Reserved> reserve_in_the_end(QuotaStore& store, const std::vector<Reservation>& what) {
-  auto answer = store.reserve(what);
-  for (int again = 0; !answer && again < 20; ++again) answer = store.reserve(what);
-  return answer;
-}
-
 // Each grant is one byte in the pipe, written after it was granted. Leaves with 0 unless something failed.
 int take(const Open& open, const std::vector<Reservation>& what, int tries, int pipe) {
   auto store = open();
@@ -60,7 +53,7 @@ int take(const Open& open, const std::vector<Reservation>& what, int tries, int 
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < tries; ++i) {
-        const auto answer = reserve_in_the_end(**store, what);
+        const auto answer = (*store)->reserve(what);
         if (!answer) failed = true;
         else if (answer->granted && ::write(pipe, "x", 1) != 1) failed = true;
       }
@@ -128,7 +121,26 @@ Open sqlite(const Folder& folder) {
   return [path = folder.at("state/quota.db")] { return open_sqlite_quota(path); };
 }
 
+// Waits until the parent has let go of the pipe, so that all begin at once.
+int open_with_all_others(const Open& open, Pipe& starting) {
+  starting.close_writer();
+  char byte = 0;
+  (void)!::read(starting.ends[0], &byte, 1);
+  return open() ? 0 : 1;
+}
+
 }  // namespace
+
+TEST_CASE("SQLite: processes that find a store new at the same moment all open it") {
+  for (int round = 0; round < 40; ++round) {
+    const Folder folder;
+    Pipe starting;
+    std::vector<Child> children;
+    for (int i = 0; i < 6; ++i) children.emplace_back([&] { return open_with_all_others(sqlite(folder), starting); });
+    starting.close_writer();
+    for (Child& child : children) CHECK(child.wait() == 0);
+  }
+}
 
 TEST_CASE("SQLite: eight threads of four processes get exactly the maximum") {
   const Folder sliding;
