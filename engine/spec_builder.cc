@@ -133,6 +133,7 @@ Status add_program(const RunRequest& request, sandbox::SandboxSpec& spec) {
   if (request.argv.empty() || request.argv[0] != request.command->name) {
     return fail(ErrorCode::kBadInput, "the command is not the one that was looked up, `" + request.command->name + "`");
   }
+  if (request.venv != request.command->venv) return fail(ErrorCode::kBadInput, "the command was looked up in another virtual environment than it is to run in");
   WARDENV_TRY(check_unchanged(*request.command));
   spec.program = request.command->program;
   return {};

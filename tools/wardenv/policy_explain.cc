@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv policy explain
-#include <unistd.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/gate/resolve.h"
+#include "engine/paths.h"
 #include "policy/core/authorize.h"
 #include "tools/wardenv/policy_commands.h"
 
@@ -26,17 +25,9 @@ const PolicyUsage kExplain = {
     "  wardenv policy explain policy.yaml --tool run_in_venv --args '{\"command\":\"pytest\",\"args\":[\"-x\"]}'\n"
     "  wardenv policy explain policy.yaml --tool add_package --grant ci --json\n"};
 
-std::optional<std::string> resolve(const std::string& cwd, std::string_view path) {
-  std::error_code error;
-  const std::filesystem::path resolved = std::filesystem::weakly_canonical(std::filesystem::path(cwd) / path, error);
-  if (error) return std::nullopt;
-  return resolved.string();
-}
-
-std::string canonical(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path resolved = std::filesystem::canonical(path, error);
-  return error ? std::string() : resolved.string();
+std::string real_folder(const std::string& path) {
+  const auto resolved = engine::resolve_path(path);
+  return resolved ? resolved->real : "";
 }
 
 std::string lines(const std::string& text) { return text.empty() ? "" : text + "\n"; }
@@ -70,12 +61,12 @@ int policy_explain(const Arguments& arguments) {
   const auto document = load_policy(read->files[0]);
   if (document == nullptr) return 1;
 
-  const std::string workspace = canonical(read->value("--workspace", "."));
-  const std::string cwd = canonical(read->value("--cwd", workspace));
+  const std::string workspace = real_folder(read->value("--workspace", "."));
+  const std::string cwd = real_folder(read->value("--cwd", workspace));
   const std::string tool = read->value("--tool");
   const std::string grant = read->value("--grant");
   const std::string session = read->value("--session");
-  const policy::ResolvePath in_cwd = [&cwd](std::string_view path) { return resolve(cwd, path); };
+  const policy::ResolvePath in_cwd = engine::path_resolver(cwd);
   const policy::Call call{tool, *parsed, grant, session, cwd, workspace, cwd.empty() ? nullptr : &in_cwd};
   const policy::Decision decision = policy::authorize(call, *document, policy::NothingUsed(), policy::Trace::kYes);
   return print(read->has("--json") ? policy::decision_to_json(decision) + "\n" : to_text(decision));

@@ -84,8 +84,9 @@ engine::RunReport run_in_background(Service& service, const Admitted& admitted, 
 }  // namespace
 
 ToolResult call_start_run(Call& call) {
-  const WantedRun wanted = read_command(call);
+  WantedRun wanted = read_command(call);
   call.judge_also_as("run_in_venv");
+  look_up(call, wanted);
   auto admitted = call.admit(wanted.folder, wanted.request, wanted.asked);
   if (!admitted) return call.refusal();
   Service& service = call.service();

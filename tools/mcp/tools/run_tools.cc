@@ -55,7 +55,8 @@ void check_words(Call& call, const std::vector<std::string>& words) {
   if (bytes > kMaxArgumentBytes) call.arguments().wrong("`command` and `args` are longer than 96 KiB together; hand large data over as `stdin`, or in a file by write_file");
 }
 
-ToolResult run_to_the_end(Call& call, const WantedRun& wanted) {
+ToolResult run_to_the_end(Call& call, WantedRun wanted) {
+  look_up(call, wanted);
   auto admitted = call.admit(wanted.folder, wanted.request, wanted.asked);
   if (!admitted) return call.refusal();
   engine::RunReport report;
@@ -94,14 +95,25 @@ WantedRun read_command(Call& call) {
   return wanted;
 }
 
+void look_up(Call& call, WantedRun& wanted) {
+  if (call.arguments().problem()) return;
+  const auto project = engine::find_project(wanted.folder);
+  wanted.found = project ? Status() : tl::unexpected(project.error());
+  if (!project) return;
+  const auto granted = call.foresee(wanted.folder, wanted.request, wanted.asked).venv;
+  wanted.venv = granted.value_or(project->venv);
+  if (!granted) wanted.venv_within = project->folder.path();
+  wanted.command = engine::look_up_command(wanted.request.argv.front(), wanted.venv);
+}
+
+// Where the policy was edited between the two so that another environment is granted, the engine refuses the command.
 Status set_up(const WantedRun& wanted, engine::RunRequest& request) {
-  auto project = engine::find_project(wanted.folder);
-  if (!project) return tl::unexpected(project.error());
+  WARDENV_TRY(wanted.found);
   if (!request.venv) {
-    request.venv = project->venv;
-    request.venv_within = project->folder.path();
+    request.venv = wanted.venv;
+    request.venv_within = wanted.venv_within;
   }
-  request.command = engine::look_up_command(request.argv.front(), request.venv);
+  request.command = wanted.command;
   if (wanted.has_stdin) {
     request.stdin_mode = engine::StdinMode::kText;
     request.stdin_text = wanted.stdin_text;

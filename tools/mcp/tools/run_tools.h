@@ -2,6 +2,8 @@
 // What run_in_venv, run_python and start_run share.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,19 @@ struct WantedRun {
   std::string stdin_text{};
   bool has_stdin = false;
   std::string label{};                   // the command, for people
+  // What look_up() has found.
+  Status found = fail(ErrorCode::kInternal, "nothing was looked up");
+  std::string venv{};
+  std::optional<std::string> venv_within{};
+  std::shared_ptr<const engine::ResolvedCommand> command{};
 };
 
 // `current_working_dir`, `command`, `args`, `stdin`, `timeout_seconds`.
 WantedRun read_command(Call& call);
+
+// Looks up, once and before the call is judged, in which virtual environment it will run and which file its command is. What is wrong is said
+// by set_up(), to those who may call.
+void look_up(Call& call, WantedRun& wanted);
 
 // Fills in what is left after the call was admitted. Error: there is no virtual environment.
 Status set_up(const WantedRun& wanted, engine::RunRequest& request);

@@ -58,13 +58,17 @@ AskState Call::ask_for_approval(const engine::Admission& admission) {
   return answer.is_object() && answer.value("action", "") == "accept" ? AskState::kAnswered : AskState::kFailed;
 }
 
+engine::ToolCall Call::as_call_of(std::string_view tool, const engine::Place& folder) const {
+  return {.tool = std::string(tool),
+          .arguments_json = json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+          .grant = context_.caller().grant,
+          .session = context_.caller().session,
+          .cwd = folder.path(),
+          .workspace = folder.workspace};
+}
+
 bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& admitted) {
-  engine::ToolCall call{.tool = std::string(tool),
-                        .arguments_json = json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                        .grant = context_.caller().grant,
-                        .session = context_.caller().session,
-                        .cwd = folder.path(),
-                        .workspace = folder.workspace};
+  const engine::ToolCall call = as_call_of(tool, folder);
   engine::Admission admission = service_.gate.admit(call);
   if (!admission.allowed() && !admission.approval_id.empty()) {
     const AskState asked = ask_for_approval(admission);
@@ -87,6 +91,17 @@ Status Call::grant(Admitted& admitted, const std::vector<std::string>& asked) {
   const auto& all = admitted.admissions;
   const engine::Admission& granting = all.size() > 1 && all[0].decision.profile.empty() ? all[1] : all[0];
   return engine::Gate::tighten(granting, admitted.request, asked);
+}
+
+engine::RunRequest Call::foresee(const engine::Place& folder, engine::RunRequest request, const std::vector<std::string>& asked) const {
+  Admitted foreseen;
+  foreseen.request = request;
+  foreseen.admissions.push_back(service_.gate.preview(as_call_of(tool_, folder)));
+  if (!also_.empty()) foreseen.admissions.push_back(service_.gate.preview(as_call_of(also_, folder)));
+  for (const engine::Admission& one : foreseen.admissions) {
+    if (one.pending == nullptr) return request;
+  }
+  return grant(foreseen, asked) ? foreseen.request : request;
 }
 
 std::optional<Admitted> Call::admit(const engine::Place& folder, engine::RunRequest request, const std::vector<std::string>& asked) {

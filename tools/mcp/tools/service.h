@@ -57,6 +57,9 @@ class Call {
   // `current_working_dir` as a place; where it is optional and absent, the first workspace. Notes a problem where it is none.
   engine::Place folder(bool required);
 
+  // What the document alone grants to the call, nothing counted: for what has to be looked up before it is judged. As asked where it grants nothing.
+  [[nodiscard]] engine::RunRequest foresee(const engine::Place& folder, engine::RunRequest request, const std::vector<std::string>& asked) const;
+
   // Judges the call, after all its arguments were read. None: it may not go on, and refusal() is the answer: what is wrong with the
   // arguments, or what the policy says. `asked`: options that `request` has from the caller (engine/gate/gate.h).
   std::optional<Admitted> admit(const engine::Place& folder, engine::RunRequest request = {}, const std::vector<std::string>& asked = {});
@@ -65,9 +68,10 @@ class Call {
   ToolResult refusal() { return std::move(refusal_); }
 
  private:
+  [[nodiscard]] engine::ToolCall as_call_of(std::string_view tool, const engine::Place& folder) const;
   AskState ask_for_approval(const engine::Admission& admission);
   bool judge(std::string_view tool, const engine::Place& folder, Admitted& admitted);
-  Status grant(Admitted& admitted, const std::vector<std::string>& asked);
+  static Status grant(Admitted& admitted, const std::vector<std::string>& asked);
 
   Service& service_;
   std::string_view tool_;
