@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """wardenv audit: what runs leave in the log, what verify finds, what follow prints, and that nothing runs which can't be recorded."""
+import fcntl
 import json
 import os
 import select
@@ -104,6 +105,23 @@ class AuditTest(unittest.TestCase):
             self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
         self.write(whole)
         self.assertEqual(self.run_it("true").status, 0)
+
+    def test_nothing_is_entered_before_the_record_is_written(self):
+        self.run_it("true")
+        ran = os.path.join(self.workspace, "ran")
+        with open(os.path.join(self.state, "audit", "lock"), "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)   # the log can't be appended to
+            argv = [WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", "sh", "-c", "touch ran; echo in; sleep 30"]
+            process = subprocess.Popen(argv, env=environment(state=self.state), stdout=subprocess.PIPE)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.assertFalse(select.select([process.stdout], [], [], 1)[0])
+            self.assertFalse(os.path.exists(ran))
+        self.assertEqual(process.stdout.readline(), b"in\n")   # the control: with the lock free it goes on
+        self.assertTrue(os.path.exists(ran))
+        last = json.loads(self.lines()[-1])
+        self.assertEqual((last["event"], last["decision"]), ("admit", "allow"))
 
     def test_an_end_that_was_not_on_disk_may_be_gone_and_is_told(self):
         self.run_it("true")
