@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """wardenv approvals: what a person sees, may decide, and what it says otherwise."""
+import contextlib
 import json
 import os
 import pty
 import select
 import shutil
+import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -122,6 +124,8 @@ class Approvals(unittest.TestCase):
     def test_a_damaged_store_says_so(self):
         number = self.ask()
         self.assertEqual(self.wardenv("show", number).returncode, 0)
+        with contextlib.closing(sqlite3.connect(self.file)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")   # or the store would still be whole in its log
         with open(self.file, "r+b") as file:
             file.write(b"this is no database.")
         done = self.wardenv("approve", number)
@@ -130,7 +134,6 @@ class Approvals(unittest.TestCase):
         self.assertIn("move it away", done.stderr.decode())
 
     def test_a_record_that_was_changed_is_not_approved(self):
-        import sqlite3
         number = self.ask()
         with sqlite3.connect(self.file) as database:
             database.execute("UPDATE approval SET cwd = '/'")
