@@ -39,7 +39,6 @@ if [ "$million" -gt 0 ]; then
   memory "wardenv, after $million calls more" "$ours"
 fi
 end
-echo "# wardenv, stdio"; "$bench" stdio "$count" echo -- "$fixture" --stdio
 
 if [ -x "$node" ]; then
   cd "$npm"
@@ -47,19 +46,26 @@ if [ -x "$node" ]; then
   measure "TypeScript SDK 2 (server 2.4), 2026-07-28" "$port" modern "$((count / 10))"
   measure "TypeScript SDK 2 (server 2.4), 2025-11-25" "$port" legacy "$((count / 10))"
   memory "TypeScript SDK 2" "${pids[-1]}"; end
-  echo "# TypeScript SDK 2, stdio"; "$bench" stdio "$((count / 10))" echo -- "$node" "$here/tools/bench/mcp_ts2_server.mjs" stdio
   port=$(free_port); "$node" "$here/tools/bench/mcp_ts_server.mjs" http "$port" 2>/dev/null & pids+=($!); wait_for "$port"
   measure "TypeScript SDK 1.32, 2025-11-25" "$port" legacy "$((count / 10))"
   memory "TypeScript SDK 1.32" "${pids[-1]}"; end
-  echo "# TypeScript SDK 1.32, stdio"; "$bench" stdio "$((count / 10))" echo -- "$node" "$here/tools/bench/mcp_ts_server.mjs" stdio
   everything=node_modules/@modelcontextprotocol/server-everything/dist/index.js
   port=$(free_port); PORT=$port "$node" $everything streamableHttp >/dev/null 2>&1 & pids+=($!); wait_for "$port"
   measure "server-everything, 2025-11-25" "$port" legacy "$((count / 10))"
   memory "server-everything" "${pids[-1]}"; end
-  echo "# server-everything, stdio"; "$bench" stdio "$((count / 10))" echo -- "$node" $everything stdio
 else
   echo "# the others are not measured: no npm packages in $npm"
 fi
+
+# One after the other, again and again: what a pipe costs depends on where the scheduler puts its two ends.
+stdio() { echo "# $1, stdio"; shift; "$bench" stdio "$((count / 2))" echo -- "$@" 2>/dev/null; }
+for _ in 1 2 3; do
+  stdio wardenv "$fixture" --stdio
+  [ -x "$node" ] || continue
+  stdio "TypeScript SDK 2" "$node" "$here/tools/bench/mcp_ts2_server.mjs" stdio
+  stdio "TypeScript SDK 1.32" "$node" "$here/tools/bench/mcp_ts_server.mjs" stdio
+  stdio server-everything "$node" $everything stdio
+done
 
 mkdir "$scratch/ws"; python3 -m venv --without-pip "$scratch/ws/.venv"
 echo '{"version": "1", "default": "allow"}' > "$scratch/policy.json"
