@@ -103,11 +103,11 @@ void Channel::answer(const std::string& id, std::optional<std::string> result) {
   answered_.notify_all();
 }
 
-std::optional<Asked> Channel::wait_answer(const std::string& id, const std::function<bool()>& stop) {
+std::optional<Asked> Channel::wait_answer(const std::string& id, const std::function<bool()>& stop, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   const auto at = asked_.find(id);
   if (at == asked_.end()) return std::nullopt;
-  answered_.wait(lock, [&] { return at->second.result || at->second.failed || stop(); });
+  answered_.wait_for(lock, patience, [&] { return at->second.result || at->second.failed || stop(); });
   Asked asked = std::move(at->second);
   asked_.erase(at);
   if (!asked.result && !asked.failed) return std::nullopt;

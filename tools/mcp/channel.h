@@ -66,8 +66,8 @@ class Channel {
   // Our own requests to the client.
   std::string new_ask();
   void answer(const std::string& id, std::optional<std::string> result);   // none: the client answered with an error
-  // Waits until `id` is answered or `stop` is true; wake() makes it look again. Forgets the id.
-  std::optional<Asked> wait_answer(const std::string& id, const std::function<bool()>& stop);
+  // Waits until `id` is answered, `stop` is true (wake() makes it look again) or `patience` is over. Forgets the id.
+  std::optional<Asked> wait_answer(const std::string& id, const std::function<bool()>& stop, std::chrono::milliseconds patience);
   void wake();
 
  private:

@@ -13,6 +13,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr auto kAnswerTime = std::chrono::minutes(10);   // as a requestState has; a thread waits meanwhile
 constexpr auto kTaskAfter = std::chrono::seconds(2);
 
 // The capability that a method of ours needs from the client.
@@ -146,7 +147,9 @@ void RunningCall::cancel() {
   }
   if (exchange_->channel) exchange_->channel->wake();
   if (!was_under_way) return;
-  task ? tell_task(core_, *task) : exchange_->sink->abandon();
+  if (task) return tell_task(core_, *task);
+  exchange_->sink->abandon();
+  if (const auto late = this->task(); late && late->cancel()) tell_task(core_, *late);   // it became one meanwhile
 }
 
 int RunningCall::cancel_fd() {
@@ -167,7 +170,7 @@ void RunningCall::progress(double done, std::optional<double> total, std::string
   if (total) append_number(members += ",\"total\":", *total);
   if (!message.empty()) members += ",\"message\":" + json_string(message);
   std::lock_guard lock(mutex_);   // held over the sending: nothing may come after the end, or in another order
-  if (over_ || (progressed_ && done <= *progressed_)) return;
+  if (over_ || task_ || (progressed_ && done <= *progressed_)) return;
   progressed_ = done;
   exchange_->sink->send(notification("notifications/progress", members));
 }
@@ -184,7 +187,7 @@ void RunningCall::log(LogLevel level, std::string_view logger, std::string_view 
   if (!logger.empty()) members += ",\"logger\":" + json_string(logger);
   members.append(",\"data\":").append(data);
   std::lock_guard lock(mutex_);
-  if (!over_) exchange_->sink->send(notification("notifications/message", members));
+  if (!over_ && !task_) exchange_->sink->send(notification("notifications/message", members));
 }
 
 Answers RunningCall::ask(std::span<const InputRequest> requests, std::string_view state) {
@@ -201,7 +204,7 @@ Answers RunningCall::ask_legacy(std::span<const InputRequest> requests) {
   for (const InputRequest& request : requests) {
     const std::string id = exchange_->channel->new_ask();
     const bool sent = exchange_->sink->send(wardenv::mcp::request(id, request.method, request.params));
-    const auto answer = exchange_->channel->wait_answer(id, [&] { return !sent || cancelled(); });
+    const auto answer = exchange_->channel->wait_answer(id, [&] { return !sent || cancelled(); }, kAnswerTime);
     if (!answer) return {sent ? AskState::kCancelled : AskState::kUnsupported, {}};
     json parsed;
     if (answer->failed || parse_strict(*answer->result, parsed) || !fits(request.method, parsed)) return {AskState::kFailed, {}};
@@ -236,15 +239,18 @@ Answers RunningCall::ask_modern(std::span<const InputRequest> requests, std::str
 }
 
 bool RunningCall::become_task() {
+  std::lock_guard becoming(becoming_);
   if (task()) return true;
   if (exchange_->era != Era::kModern || !exchange_->knows_tasks() || exchange_->message.method != "tools/call" || cancelled()) return false;
   auto task = core_.tasks.create(exchange_->caller.grant, weak_from_this());
   if (!task) return false;
+  bool too_late = false;
   {
     std::lock_guard lock(mutex_);
-    if (over_) return false;
-    task_ = task;
+    too_late = over_;
+    if (!too_late) task_ = task;
   }
+  if (too_late) return task->fail(R"({"code":-32603,"message":"the call ended before it was a task"})"), false;
   if (exchange_->channel) exchange_->channel->end(exchange_->message.id);   // the request is answered; only tasks/cancel reaches it now
   exchange_->sink->bind({});
   exchange_->sink->finish(result_message(exchange_->message.id, core_.modern(task->members(), "task")), 200);

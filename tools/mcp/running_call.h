@@ -69,6 +69,7 @@ class RunningCall : public CallContext, public Cancellable, public std::enable_s
   bool over_ = false;
   std::optional<double> progressed_;
   UniqueFd cancel_fd_;
+  std::mutex becoming_;                        // a task, from whichever thread: once
   std::shared_ptr<Task> task_;
 };
 

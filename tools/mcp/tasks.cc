@@ -108,14 +108,23 @@ Answers Task::ask(std::span<const InputRequest> requests, const std::function<vo
   lock.unlock();
   on_change();
   lock.lock();
-  answered_.wait(lock, [this] { return outstanding_.empty(); });
+  const bool answered = answered_.wait_until(lock, created_ + ttl_, [this] { return outstanding_.empty(); });   // a thread waits meanwhile
   if (ended(status_)) return {AskState::kCancelled, {}};
+  if (!answered) return give_up_asking();
   Answers answers{AskState::kAnswered, {}};
   for (const InputRequest& request : requests) answers.by_key[request.key] = std::exchange(answers_[request.key + suffix], {});
   answers_.clear();
   status_ = TaskStatus::kWorking;
   touch();
   return answers;
+}
+
+Answers Task::give_up_asking() {
+  outstanding_.clear();
+  answers_.clear();
+  status_ = TaskStatus::kWorking;
+  touch();
+  return {AskState::kFailed, {}};
 }
 
 void Task::update(const nlohmann::json& responses) {

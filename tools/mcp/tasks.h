@@ -41,13 +41,14 @@ class Task {
   bool cancel();
   bool say(std::string_view message);
 
-  // Asks the client through tasks/get, and waits for tasks/update, or for cancel(). `on_change` is called as the status changes.
+  // Asks the client through tasks/get, and waits for tasks/update, for cancel(), or for the end of the time that was promised. `on_change` is called as the status changes.
   Answers ask(std::span<const InputRequest> requests, const std::function<void()>& on_change);
   // Takes answers to outstanding questions; others are ignored.
   void update(const nlohmann::json& responses);
 
  private:
   bool end(TaskStatus status, std::string* slot, std::string text);
+  Answers give_up_asking();   // nobody answered in the task's lifetime
   void touch() { updated_ = WallClock::now(); }
 
   const std::string id_;
