@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/hooks/answer.h"
-#include "engine/hooks/http.h"
 #include "engine/hooks/program.h"
+#include "engine/post/post.h"
 
 namespace wardenv::engine {
 namespace {
@@ -21,6 +21,17 @@ HookAnswer deny(const Hook& hook, const std::string& what) {
   return {HookDecision::kDeny, "hook `" + hook.name + "` did not judge: " + what, hook.name};
 }
 
+// The body of the answer of an OPA server, at `hook.http`.
+Result<std::string> ask_http(const Hook& hook, const std::string& event_json, steady_clock::time_point deadline) {
+  const auto as_subject = [](const Error& error) { return fail(error.code, "it " + error.message, error.hint); };
+  const auto url = post::parse_url(hook.http, post::Schemes::kHttp);
+  if (!url) return as_subject(url.error());
+  auto answer = post::send(*url, {.headers = {}, .body = "{\"input\":" + event_json + "}"}, deadline, hooks::kMaxAnswerBytes);
+  if (!answer) return as_subject(answer.error());
+  if (answer->status != 200) return fail(ErrorCode::kHost, "it answered with HTTP status " + std::to_string(answer->status));
+  return std::move(answer->body);
+}
+
 Result<HookAnswer> put_question(const Hook& hook, const std::string& event_json) {
   const auto deadline = steady_clock::now() + hook.timeout;
   if (hook.run.empty() == hook.http.empty()) return fail(ErrorCode::kBadInput, "it is neither a program nor a URL");
@@ -28,7 +39,7 @@ Result<HookAnswer> put_question(const Hook& hook, const std::string& event_json)
     const auto output = hooks::ask_program(hook.run, event_json, deadline, hooks::kMaxAnswerBytes);
     return output ? hooks::read_program_answer(*output) : tl::unexpected(output.error());
   }
-  const auto body = hooks::ask_http(hook.http, "{\"input\":" + event_json + "}", deadline, hooks::kMaxAnswerBytes);
+  const auto body = ask_http(hook, event_json, deadline);
   return body ? hooks::read_http_answer(*body) : tl::unexpected(body.error());
 }
 

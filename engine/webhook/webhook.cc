@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "engine/webhook/post.h"
+#include "engine/post/post.h"
 
 namespace wardenv::engine {
 namespace {
@@ -31,10 +31,18 @@ std::string utc(policy::WallTime time) {
   return std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0 ? text : "";
 }
 
+tl::unexpected<Error> as_subject(const Error& error) { return fail(error.code, "the webhook " + error.message, error.hint); }
+
+Result<post::Url> parse(const std::string& url) {
+  auto parsed = post::parse_url(url, post::Schemes::kHttpAndHttps);
+  if (!parsed) return as_subject(parsed.error());
+  return parsed;
+}
+
 }  // namespace
 
 Result<WebhookTarget> webhook_target(const std::string& url, const std::string& secret_env) {
-  if (const auto parsed = webhook::parse_url(url); !parsed) return tl::unexpected(parsed.error());
+  if (const auto parsed = parse(url); !parsed) return tl::unexpected(parsed.error());
   WebhookTarget target{.url = url};
   if (secret_env.empty()) return target;
   const char* secret = std::getenv(secret_env.c_str());
@@ -81,14 +89,17 @@ struct WebhookSender::Impl {
   bool ended = false;
 
   Status deliver(const std::string& body) const {
-    const auto url = webhook::parse_url(target.url);
+    const auto url = parse(target.url);
     if (!url) return tl::unexpected(url.error());
-    std::vector<webhook::Header> headers;
+    std::vector<post::Header> headers;
     if (!target.secret.empty()) {
       headers.push_back({"X-Wardenv-Signature", webhook_signature(target.secret, body)});
       if (headers.back().value.empty()) return fail(ErrorCode::kInternal, "the webhook could not be signed");
     }
-    return webhook::post(*url, headers, body, std::chrono::steady_clock::now() + kOneTakes);
+    const auto answer = post::send(*url, {std::move(headers), body}, std::chrono::steady_clock::now() + kOneTakes, 0);
+    if (!answer) return as_subject(answer.error());
+    if (answer->status < 200 || answer->status > 299) return fail(ErrorCode::kHost, "the webhook answered with HTTP status " + std::to_string(answer->status));
+    return {};
   }
 
   void report(const Error& error) {

@@ -15,7 +15,6 @@
 
 #include "engine/hooks/answer.h"
 #include "engine/hooks/hooks.h"
-#include "engine/hooks/http.h"
 #include "sandbox/base/unique_fd.h"
 #include "tests/support/catch.h"
 #include "tests/unit/engine/scratch.h"
@@ -306,17 +305,10 @@ TEST_CASE("hooks: names are resolved") {
   CHECK(answer.decision == HookDecision::kAllow);
 }
 
-TEST_CASE("hooks: URLs") {
-  using engine::hooks::HttpUrl;
-  using engine::hooks::parse_http_url;
-  CHECK(parse_http_url("http://a.example").value() == HttpUrl{"a.example", "80", "/"});
-  CHECK(parse_http_url("http://127.0.0.1:8181/v1/data/x?y=z").value() == HttpUrl{"127.0.0.1", "8181", "/v1/data/x?y=z"});
-  CHECK(parse_http_url("http://[::1]:8181/x").value() == HttpUrl{"::1", "8181", "/x"});
-  CHECK(parse_http_url("http://a?x").value() == HttpUrl{"a", "80", "/?x"});
-  for (const char* url : {"", "a", "https://a", "HTTP://a", "http://", "http:///x", "http://:80", "http://a:", "http://a:0", "http://a:65536", "http://a:x", "http://u@a",
-                          "http://a/\r\nX: y", "http://a b", "http://a#f", "http://[::1", "http://[::1]x", "http://a%00", "http://[fe80::1%eth0]/", "http://a:80:80/"}) {
-    INFO(url);
-    CHECK_FALSE(parse_http_url(url));
+TEST_CASE("hooks: a URL that is none denies, and https is none") {
+  for (const char* url : {"ftp://a", "https://127.0.0.1:1/", "http://u@a/"}) {
+    CHECK(engine::ask({.name = "h", .run = {}, .http = url, .timeout = 5s}, kEvent).decision == HookDecision::kDeny);
+    CHECK(engine::ask({.name = "h", .run = {}, .http = url, .timeout = 5s}, kEvent).reason.find("has a URL that is none") != std::string::npos);
   }
 }
 
