@@ -1,65 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/serve/options.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <map>
+
+#include "tools/options/table.h"
 
 namespace wardenv::serve {
 namespace {
 
-enum class Takes { kNothing, kOne, kMany };
-
-struct OptionInfo {
-  const char* name;
-  Takes takes;
-  const char* value;
-  const char* help;
-};
+using tools::OptionInfo;
+using tools::Takes;
 
 constexpr OptionInfo kTable[] = {
     {"--stdio", Takes::kNothing, "", "serve the program that started us, over standard input and output"},
-    {"--http", Takes::kOne, "HOST:PORT", "serve over HTTP; port 0 takes any"},
-    {"--policy", Takes::kOne, "FILE", "judge calls by this policy (default: a built-in one, see below)"},
-    {"--workspace", Takes::kMany, "DIR", "a folder that calls may work in (default: the current one)"},
-    {"--grant", Takes::kOne, "NAME", "the grant of the policy that calls, where no token says it"},
-    {"--tools", Takes::kOne, "SET,...", "only these sets of tools: venv, run, packages, files, jobs (default: all)"},
-    {"--config", Takes::kOne, "FILE", "configuration"},
-    {"--tls-cert", Takes::kOne, "FILE", "HTTP: certificate chain (PEM)"},
-    {"--tls-key", Takes::kOne, "FILE", "HTTP: its private key (PEM)"},
-    {"--allow-origin", Takes::kMany, "ORIGIN", "HTTP: a web page's origin that may call, e.g. https://app.example"},
-    {"--concurrency", Takes::kOne, "N", "how many calls run at once; more wait (default: twice the processors)"},
+    {"--http", Takes::kText, "HOST:PORT", "serve over HTTP; port 0 takes any"},
+    {"--policy", Takes::kFile, "FILE", "judge calls by this policy (default: a built-in one, see below)"},
+    {"--workspace", Takes::kFolder, "DIR", "a folder that calls may work in (default: the current one)", true},
+    {"--grant", Takes::kText, "NAME", "the grant of the policy that calls, where no token says it"},
+    {"--tools", Takes::kText, "SET,...", "only these sets of tools: venv, run, packages, files, jobs (default: all)"},
+    {"--config", Takes::kFile, "FILE", "configuration"},
+    {"--tls-cert", Takes::kFile, "FILE", "HTTP: certificate chain (PEM)"},
+    {"--tls-key", Takes::kFile, "FILE", "HTTP: its private key (PEM)"},
+    {"--allow-origin", Takes::kText, "ORIGIN", "HTTP: a web page's origin that may call, e.g. https://app.example", true},
+    {"--concurrency", Takes::kText, "N", "how many calls run at once; more wait (default: twice the processors)"},
     {"--help", Takes::kNothing, "", "this text"},
 };
-
-using Values = std::map<std::string, std::vector<std::string>>;
-
-Result<Values> parse_table(std::vector<std::string> arguments) {
-  CLI::App app;
-  app.set_help_flag();
-  std::map<std::string, bool> flags;
-  Values texts;
-  for (const OptionInfo& option : kTable) {
-    CLI::Option* made = option.takes == Takes::kNothing ? app.add_flag(option.name, flags[option.name]) : app.add_option(option.name, texts[option.name]);
-    if (option.takes != Takes::kNothing) made->allow_extra_args(false)->expected(1, option.takes == Takes::kMany ? 1000 : 1);
-    if (option.takes != Takes::kMany) made->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  }
-  app.add_flag("-h", flags["--help"]);
-  try {
-    std::reverse(arguments.begin(), arguments.end());
-    app.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return fail(ErrorCode::kBadInput, text, "`wardenv serve --help` lists the options");
-  }
-  for (const auto& [name, set] : flags) {
-    if (set) texts[name] = {""};
-  }
-  std::erase_if(texts, [](const auto& entry) { return entry.second.empty(); });
-  return texts;
-}
 
 Status set_address(const std::string& text, Options& options) {
   const std::size_t colon = text.rfind(':');
@@ -103,7 +69,7 @@ std::vector<std::string> split(const std::string& list) {
 }  // namespace
 
 Result<Options> parse_options(std::vector<std::string> arguments) {
-  auto values = parse_table(std::move(arguments));
+  auto values = tools::parse_table(kTable, std::move(arguments), "`wardenv serve --help` lists the options");
   if (!values) return tl::unexpected(values.error());
   auto take = [&](const char* name, auto& to) {
     if (const auto at = values->find(name); at != values->end()) to = at->second.front();
@@ -132,13 +98,8 @@ Result<Options> parse_options(std::vector<std::string> arguments) {
 }
 
 std::string help_text() {
-  std::string text = "Usage: wardenv serve --stdio | --http HOST:PORT [options]\n\nServes tools for Python virtual environments over MCP. Every call is judged first, and confined.\n\nOptions:\n";
-  for (const OptionInfo& option : kTable) {
-    std::string left = std::string("  ") + option.name + (option.takes == Takes::kNothing ? "" : std::string(" ") + option.value);
-    left.resize(std::max<std::size_t>(left.size() + 1, 30), ' ');
-    text += left + option.help + "\n";
-  }
-  return text +
+  const std::string text = "Usage: wardenv serve --stdio | --http HOST:PORT [options]\n\nServes tools for Python virtual environments over MCP. Every call is judged first, and confined.\n\nOptions:\n";
+  return text + tools::help_lines(kTable, 30) +
          "\nWithout a policy: our own tools only, run_in_venv 10 times a minute, installs 30 times, removal hidden.\n"
          "An address that others can reach needs a policy with a grant that has `token_sha256`.\n"
          "\nExamples:\n"

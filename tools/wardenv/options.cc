@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of `run` and `plan`. Parsed by CLI11 from the table.
+// The options of `run` and `plan`.
 #include "tools/wardenv/options.h"
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -16,7 +15,7 @@ namespace {
 
 constexpr const char* kLater = "is not available in this version";
 
-using Values = std::map<std::string, std::vector<std::string>>;
+using Values = tools::OptionValues;
 using engine::RunRequest;
 
 template <typename T, typename U>
@@ -193,37 +192,6 @@ Status refuse_unbuilt(const Values& values) {
   return {};
 }
 
-// CLI11 declarations out of the table; what was given goes to `values`.
-Result<Values> parse_table(std::vector<std::string> arguments) {
-  CLI::App app;
-  app.set_help_flag();
-  Values values;
-  std::map<std::string, std::vector<std::string>> texts;
-  std::map<std::string, bool> flags;
-  std::vector<CLI::Option*> declared;
-  for (const OptionInfo& option : run_options()) {
-    CLI::Option* made = option.takes == Takes::kNothing ? app.add_flag(option.name, flags[option.name]) : app.add_option(option.name, texts[option.name]);
-    if (option.takes != Takes::kNothing) made->allow_extra_args(false)->expected(1, option.repeatable ? 1'000 : 1);
-    if (!option.repeatable) made->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  }
-  app.add_flag("-h", flags["--help"]);
-  try {
-    std::reverse(arguments.begin(), arguments.end());
-    app.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return fail(ErrorCode::kBadInput, text, "`wardenv run --help` lists the options");
-  }
-  for (const auto& [name, set] : flags) {
-    if (set) values[name] = {};
-  }
-  for (const auto& [name, given] : texts) {
-    if (!given.empty()) values[name] = given;
-  }
-  return values;
-}
-
 }  // namespace
 
 const std::vector<OptionInfo>& run_options() {
@@ -265,7 +233,7 @@ Status parse_run(const Arguments& arguments, RunOptions& options) {
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   const std::vector<std::string> own(arguments.begin(), separator);
   options.json = std::find(own.begin(), own.end(), "--json") != own.end();
-  auto values = parse_table(own);
+  auto values = tools::parse_table(run_options(), own, "`wardenv run --help` lists the options");
   if (!values) return tl::unexpected(values.error());
   options.help = values->count("--help") != 0;
   if (options.help) return {};
@@ -281,11 +249,7 @@ std::string run_help(const std::string& command) {
   std::string text = "Usage: wardenv " + command + " [options] -- COMMAND [ARG...]\n\n";
   text += command == "run" ? "Runs COMMAND confined, relays its output, and exits as it does.\n\nOptions:\n"
                            : "Prints how COMMAND would be confined, step by step, and runs nothing. (--json: as JSON)\n\nOptions:\n";
-  for (const OptionInfo& option : run_options()) {
-    std::string left = std::string("  ") + option.name + (option.takes == Takes::kNothing ? "" : std::string(" ") + option.value);
-    left.resize(std::max<std::size_t>(left.size() + 1, 38), ' ');
-    text += left + option.help + (option.not_yet != nullptr ? " (not in this version)" : "") + "\n";
-  }
+  text += tools::help_lines(run_options(), 38);
   text += "\nSizes take K, M, G (1024); times ms, s, m, h.\n\nExamples:\n"
           "  wardenv " + command + " -- python -m pytest -x\n"
           "  wardenv " + command + " --access read-only --memory 2G --timeout 10m -- python -m mypy src\n"

@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "tools/options/table.h"
 #include "tools/wardenv/commands.h"
 
 namespace wardenv::cli {
 
-enum class Takes { kNothing, kText, kChoice, kFile, kFolder };
-
-struct OptionInfo {
-  const char* name;          // "--timeout"
-  Takes takes;
-  const char* value;         // shown in help: "TIME"; kChoice: "a|b|c"
-  const char* help;
-  bool repeatable = false;
-  const char* not_yet = nullptr;   // where set: the option is known and refused with this text
-};
+using tools::OptionInfo;
+using tools::Takes;
 
 const std::vector<OptionInfo>& run_options();
 
