@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv run
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -128,8 +129,9 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
 
 enum class Output { kRelayed, kKept };   // kKept: nobody sees it before the run is over
 
-engine::RunReport run_once(const RunOptions& options, Output output, const MayEnter& may_enter) {
-  auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()});
+Result<engine::Engine> make_engine() { return engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()}); }
+
+engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& options, Output output, const MayEnter& may_enter) {
   if (!engine) return failed(engine.error());
   if (output == Output::kRelayed) return run_relayed(*engine, options, may_enter);
   engine::RunIo io;
@@ -165,9 +167,10 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
   };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
+  auto engine = make_engine();   // its end waits for the launcher, which takes the sandbox apart while the record is written
   engine::RunReport report;
   if (!prepared) report = failed(prepared.error());
-  else if (foreseen.allowed() || admitted()) report = run_once(options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
+  else if (foreseen.allowed() || admitted()) report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
   if (!admitted()) {
     if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
     return engine::refusal(*admission);
@@ -181,7 +184,10 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
 engine::RunReport run(RunOptions& options) {
   auto gate = open_gate(options);
   if (!gate) return failed(gate.error());
-  if (*gate == nullptr) return run_once(options, options.json ? Output::kKept : Output::kRelayed, {});
+  if (*gate == nullptr) {
+    auto engine = make_engine();
+    return run_once(engine, options, options.json ? Output::kKept : Output::kRelayed, {});
+  }
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
@@ -200,6 +206,7 @@ int run_command(const Arguments& arguments) {
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();
   catch_signals();
+  ::mallopt(M_ARENA_MAX, 1);   // another heap for a thread that works for a millisecond costs more than it saves
   engine::RunReport report = run(options);
   if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
   if (options.json) return print_json(report);
