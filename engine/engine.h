@@ -61,6 +61,7 @@ struct RunRequest {
   std::shared_ptr<const sandbox::seccomp::FilterPair> filters{};  // from a policy profile that adds system calls; null: the built-in filter
   std::vector<std::string> added_syscalls{};                      // their names, for the report
   std::vector<ProfileMount> mounts{};       // from a policy profile; not reachable from the command line
+  std::vector<std::string> read_only_files{};   // absolute; what decides what is allowed: the command can't change it, wherever else it may write
   StdinMode stdin_mode = StdinMode::kNull;
   std::string stdin_text{};                 // with kText: what the command reads, then end of file; a sealed file in memory
   sandbox::Degradable degradable;

@@ -127,6 +127,29 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
   return {};
 }
 
+// A link can be replaced whatever we do to its target, and a place that a mount shows under another name is none that we could hold.
+Status add_read_only_file(const std::string& path, sandbox::SandboxSpec& spec) {
+  auto real = resolve_path(path);
+  if (!real) return fail(ErrorCode::kNotFound, "`" + path + "` decides what is allowed, and is not there: " + real.error().message);
+  const std::string hint = "keep it outside of what commands may write, or use --access read-only";
+  for (const sandbox::Mount& mount : spec.mounts) {
+    if (mount.writable != sandbox::Writable::kYes || mount.source.empty()) continue;
+    const auto linked = [&](const sandbox::Symlink& link) { return is_beneath(link.path, mount.source); };
+    if (std::any_of(real->symlinks.begin(), real->symlinks.end(), linked)) {
+      return fail(ErrorCode::kBadInput, "`" + path + "` decides what is allowed, and is reached through a symbolic link that the command could replace", hint);
+    }
+    if (!is_beneath(real->real, mount.source)) continue;
+    if (mount.target != mount.source) return fail(ErrorCode::kBadInput, "`" + path + "` decides what is allowed, and a mount would let the command write it", hint);
+    if (std::find(spec.read_only_again.begin(), spec.read_only_again.end(), real->real) == spec.read_only_again.end()) spec.read_only_again.push_back(real->real);
+  }
+  return {};
+}
+
+Status add_read_only_files(const RunRequest& request, sandbox::SandboxSpec& spec) {
+  for (const std::string& path : request.read_only_files) WARDENV_TRY(add_read_only_file(path, spec));
+  return {};
+}
+
 // What was looked up before must still be what the name leads to: here for a clear word, and by the sandbox's init right before it executes.
 Status add_program(const RunRequest& request, sandbox::SandboxSpec& spec) {
   if (!request.command) return {};
@@ -185,6 +208,7 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
   WARDENV_TRY(add_venv(request, spec, environment));
   WARDENV_TRY(add_workspace(request, spec));
   WARDENV_TRY(add_profile_mounts(request, spec));
+  WARDENV_TRY(add_read_only_files(request, spec));
   WARDENV_TRY(add_egress(request, spec, environment));
   WARDENV_TRY(add_program(request, spec));
   auto variables = build_environment(environment);

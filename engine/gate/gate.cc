@@ -4,6 +4,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 
 #include "engine/gate/profile.h"
 #include "engine/gate/steps.h"
+#include "engine/paths.h"
 #include "engine/spec_builder.h"
 #include "policy/core/authorize.h"
 
@@ -110,6 +112,7 @@ Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<
   if (!admission.decision.profile.empty() && found == profiles.end()) return fail(ErrorCode::kInternal, "the policy's profile `" + admission.decision.profile + "` is missing");
   const policy::Profile none;
   request.run_id = admission.run_id;
+  if (const std::string& file = admission.pending->edition->file; !file.empty()) request.read_only_files.push_back(file);
   return apply_profile(found == profiles.end() ? none : found->second, admission.pending->call.workspace, asked, request);
 }
 
@@ -153,6 +156,15 @@ void Gate::finish(const Admission& admission, std::string_view outcome, Entered 
   AuditRecord end;
   end.outcome = outcome;
   impl_->steps.write_end(admission, std::move(end));
+}
+
+bool Gate::is_policy_file(const std::string& path) const {
+  const auto edition = impl_->source->edition();
+  if (edition->file.empty()) return false;
+  struct stat ours {};
+  struct stat other {};
+  const bool same = ::stat(edition->file.c_str(), &ours) == 0 && ::stat(path.c_str(), &other) == 0 && ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
+  return same || absolute(path) == edition->file;
 }
 
 bool Gate::visible(std::string_view tool, std::string_view grant) const {

@@ -76,7 +76,7 @@ class Gate {
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);
 
-  // What the profile of the admission grants, put into a request. `asked` names the options of `wardenv run` (without dashes) that the
+  // What the profile of the admission grants, put into a request, with the policy's file as one that stays read-only. `asked` names the options of `wardenv run` (without dashes) that the
   // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
   // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed(), or of preview().
   static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
@@ -88,6 +88,9 @@ class Gate {
   // takes the output out of it. Once for each admission; later calls do nothing.
   void finish(const Admission& admission, RunReport& report);
   void finish(const Admission& admission, std::string_view outcome, Entered entered);
+
+  // Whether a path names the policy itself: no tool may write that.
+  [[nodiscard]] bool is_policy_file(const std::string& path) const;
 
   [[nodiscard]] bool visible(std::string_view tool, std::string_view grant) const;
   // The grant whose token this is. Takes the same time whichever it is (hashes are compared in constant time).

@@ -46,13 +46,15 @@ Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::
       return fail(ErrorCode::kBadInput, name + ": error: /approvals/webhook: " + target.error().message, target.error().hint);
     }
   }
-  return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256)});
+  return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256), ""});
 }
 
 Result<std::shared_ptr<const Edition>> load_file(const std::string& file) {
   auto text = read_trusted_file(file, policy::kMaxDocumentBytes);
   if (!text) return tl::unexpected(text.error());
-  return load(*text, file);
+  auto edition = load(*text, file);
+  if (!edition) return edition;
+  return std::make_shared<const Edition>(Edition{(*edition)->document, (*edition)->digest_sha256, absolute(file)});
 }
 
 }  // namespace

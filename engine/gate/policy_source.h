@@ -18,6 +18,7 @@ namespace wardenv::engine {
 struct Edition {
   std::shared_ptr<const policy::Document> document;
   std::string digest_sha256;
+  std::string file{};   // absolute; empty: built in
 };
 
 class PolicySource {

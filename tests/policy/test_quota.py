@@ -91,6 +91,27 @@ class Quota(Base):
         self.assertIn("WARDENV_STATE", report["error"]["hint"])
         self.assertEqual(self.run_once().returncode, ALLOWED)
 
+    def test_a_run_can_not_change_its_policy(self):
+        inside = os.path.join(self.workspace, "conf", "policy.json")
+        os.mkdir(os.path.dirname(inside))
+        with open(inside, "w", encoding="utf-8") as file:
+            json.dump({"version": "1", "default": "allow"}, file)
+        script = ("echo x >> conf/policy.json; rm -f conf/policy.json; mv conf other; echo x > conf/new && mv conf/new conf/policy.json; ln -f /etc/passwd conf/policy.json; "
+                  "touch beside conf/beside")
+        before = os.stat(inside)
+        argv = [WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy"]
+        done = execute([*argv, inside, "--", "sh", "-c", script], env=environment(state=self.state))
+        after = os.stat(inside)
+        self.assertEqual((before.st_ino, before.st_size, before.st_mtime_ns), (after.st_ino, after.st_size, after.st_mtime_ns), done)
+        for control in ("beside", "conf/beside"):
+            self.assertTrue(os.path.exists(os.path.join(self.workspace, control)), done)
+        os.symlink("conf/policy.json", os.path.join(self.workspace, "link.json"))
+        done = execute([*argv, os.path.join(self.workspace, "link.json"), "--json", "--", "touch", "ran"], env=environment(state=self.state))
+        self.assertEqual((done.returncode, json.loads(done.stdout)["outcome"]), (125, "setup_failed"), done)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+        done = execute([*argv, os.path.join(self.workspace, "link.json"), "--access", "read-only", "--", "true"], env=environment(state=self.state))
+        self.assertEqual(done.returncode, 0, done)
+
     def test_killed_callers_lose_nothing(self):
         path = os.path.join(self.state, "quota.db")
         argv = [STORES, "reserve", path, "key", "86400000", "1000", "sliding"]
