@@ -218,6 +218,26 @@ class Refusals(Served):
         hidden = server.ask(call("remove_package", {"current_working_dir": self.workspace, "package_name": "x"}, "hidden"))
         self.assertEqual(hidden["error"]["code"], -32602)
 
+    def test_a_program_that_is_exchanged_while_it_is_judged_does_not_run(self):
+        self.make_venv()
+        programs = os.path.join(self.workspace, ".venv", "bin")
+        for name, text in (("tool", "exit 0"), ("other", "touch ran")):
+            with open(f"{programs}/{name}", "w") as file:
+                file.write(f"#!/bin/sh\n{text}\n")
+            os.chmod(file.name, 0o755)
+        hook = os.path.join(self.root, "hook")
+        go = os.path.join(self.root, "go")
+        with open(hook, "w") as file:
+            file.write(f"#!/bin/sh\ncat >/dev/null\n[ ! -e {go} ] || mv {programs}/other {programs}/tool\necho '{{\"decision\": \"allow\"}}'\n")
+        os.chmod(hook, 0o755)
+        self.serve({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "before_run", "run": [hook], "timeout": "20s"}]})
+        self.assertEqual(self.here("run_in_venv", command="tool")["exit_code"], 0)   # the control
+        open(go, "w").close()
+        ran = self.here("run_in_venv", command="tool")
+        self.assertEqual(ran["outcome"], "setup_failed", ran)
+        self.assertIn("replaced or changed", ran["error"]["message"])
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
     def test_options_in_place_of_packages(self):
         self.serve()
         self.make_venv()

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -114,6 +115,26 @@ class ProgramTest(HookTest):
     def test_it_asks_for_a_person(self):
         run = self.run_with([self.hook("print('{\"decision\": \"require_approval\", \"reason\": \"ask\"}')")])
         self.assertEqual((run.status, run.report["outcome"], os.path.exists(self.ran)), (75, "approval_required", False), run)
+
+    def test_a_program_that_is_exchanged_while_it_is_judged_does_not_run(self):
+        venv = os.path.join(self.workspace, ".venv")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+        path = os.path.join(self.root, "policy.json")
+        for exchange in ("", "os.rename('other', 'tool')"):
+            for name, text in (("tool", "exit 0"), ("other", "touch ran")):
+                with open(f"{venv}/bin/{name}", "w", encoding="utf-8") as file:
+                    file.write(f"#!/bin/sh\n{text}\n")
+                os.chmod(file.name, 0o755)
+            hook = self.hook(f"os.chdir({venv + '/bin'!r}); {exchange}\nprint('{{\"decision\": \"allow\"}}')")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump({"version": "1", "default": "allow", "hooks": [hook]}, file)
+            run = run_wardenv(["--venv", venv, "--workspace", self.workspace, "--policy", path], ["tool"], env=environment(state=os.path.join(self.root, "state")))
+            if not exchange:
+                self.assertEqual(run.status, 0, run)   # the control
+                continue
+            self.assertEqual(run.report["outcome"], "setup_failed", run)
+            self.assertIn("replaced or changed", run.report["error"]["message"])
+            self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
 
     def test_it_cannot_loosen(self):
         run = self.run_with([self.hook("print('{\"decision\": \"allow\"}')")], action="deny", reason="never")
