@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <mutex>
 #include <utility>
 
@@ -38,9 +39,14 @@ struct Gate::Impl {
   std::function<void(std::string_view)> on_notice;
   Steps steps{stores, [this](std::string_view line) { notice(line); }};
   std::unique_ptr<PolicySource> source;   // its thread and that of `steps` give notice to the last: they end first
+  std::future<void> opening;
 
-  Impl(std::unique_ptr<PolicySource> policy, std::string state_dir, std::string quota_store)
-      : stores(std::move(state_dir), std::move(quota_store)), source(std::move(policy)) {}
+  Impl(std::string state_dir, std::string quota_store) : stores(std::move(state_dir), std::move(quota_store)) {}
+
+  // What is wrong with the log is said by the call that needs it.
+  void open_log() {
+    if (stores.has_log()) opening = std::async(std::launch::async | std::launch::deferred, [this] { (void)stores.audit(); });
+  }
 
   void notice(std::string_view line) {
     const std::lock_guard lock(callbacks);
@@ -60,9 +66,11 @@ Gate::Gate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Gate::~Gate() = default;
 
 Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
+  auto impl = std::make_unique<Impl>(options.state_dir.empty() ? state_folder() : options.state_dir, options.quota_store);
+  if (options.open_log == OpenLog::kAtOnce) impl->open_log();
   auto source = PolicySource::open(options.policy_file, options.builtin_policy);
   if (!source) return tl::unexpected(source.error());
-  auto impl = std::make_unique<Impl>(std::move(*source), options.state_dir.empty() ? state_folder() : options.state_dir, options.quota_store);
+  impl->source = std::move(*source);
   std::shared_ptr<Gate> gate(new Gate(std::move(impl)));
   if (options.watch == Watch::kYes) {
     Impl* own = gate->impl_.get();

@@ -21,12 +21,16 @@ namespace wardenv::engine {
 // Whether an edit of the policy file takes effect while the gate is open.
 enum class Watch { kNo, kYes };
 
+// When a log that is there already is opened: with the first call, or at once, by a thread, while the policy is read. For who has one call to make.
+enum class OpenLog { kWhenNeeded, kAtOnce };
+
 struct GateOptions {
   std::string policy_file{};     // empty: `builtin_policy`
   std::string builtin_policy{};  // the text of a policy
   std::string state_dir{};       // empty: engine's state_folder(); quotas, approvals and the audit log live there
   std::string quota_store{};     // empty: SQLite in state_dir; "memory"; or a URL of Redis (policy/quota/store.h)
   Watch watch = Watch::kNo;
+  OpenLog open_log = OpenLog::kWhenNeeded;
 };
 
 // One call of a tool, as data.

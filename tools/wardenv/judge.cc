@@ -11,7 +11,7 @@
 
 namespace wardenv::cli {
 
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options) {
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::OpenLog open_log) {
   auto config = engine::read_config(options.config);
   if (!config) return tl::unexpected(config.error());
   if (options.policy.empty()) options.policy = config->policy;
@@ -23,7 +23,7 @@ Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options) {
     if (!options.grant.empty()) return fail(ErrorCode::kBadInput, "--grant names a grant of a policy, and there is none", "give --policy FILE too");
     return nullptr;
   }
-  return engine::Gate::open({.policy_file = options.policy, .quota_store = config->quota_store});
+  return engine::Gate::open({.policy_file = options.policy, .quota_store = config->quota_store, .open_log = open_log});
 }
 
 Result<engine::ToolCall> call_of(const RunOptions& options) {

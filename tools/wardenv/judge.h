@@ -11,7 +11,7 @@ namespace wardenv::cli {
 
 // Reads the configuration and, where there is a policy, opens the gate; none without a policy. What the configuration says of grant and
 // policy goes into `options` where no option said it.
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options);
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::OpenLog open_log);
 
 // The command as a call of run_in_venv with {current_working_dir, command, args} (interfaces.md).
 Result<engine::ToolCall> call_of(const RunOptions& options);

@@ -10,7 +10,7 @@ namespace {
 
 // What a policy would grant goes into the plan; where it would refuse, that is the answer. Nothing is counted. Answers an exit status, 0: go on.
 int judge(RunOptions& options) {
-  auto gate = open_gate(options);
+  auto gate = open_gate(options, engine::OpenLog::kWhenNeeded);
   if (!gate) return complain(gate.error());
   if (*gate == nullptr) return 0;
   auto call = call_of(options);

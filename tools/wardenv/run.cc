@@ -182,7 +182,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
 }
 
 engine::RunReport run(RunOptions& options) {
-  auto gate = open_gate(options);
+  auto gate = open_gate(options, engine::OpenLog::kAtOnce);
   if (!gate) return failed(gate.error());
   if (*gate == nullptr) {
     auto engine = make_engine();
