@@ -103,7 +103,6 @@ std::optional<engine::ForkedLauncher> forked_launcher() {
   return launcher;
 }
 
-
 using MayEnter = std::function<Status()>;
 
 engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options, const MayEnter& may_enter) {
@@ -129,7 +128,9 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
 
 enum class Output { kRelayed, kKept };   // kKept: nobody sees it before the run is over
 
-Result<engine::Engine> make_engine() { return engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = forked_launcher()}); }
+using Launcher = std::optional<engine::ForkedLauncher>;
+
+Result<engine::Engine> make_engine(const Launcher& launcher) { return engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher}); }
 
 engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& options, Output output, const MayEnter& may_enter) {
   if (!engine) return failed(engine.error());
@@ -157,7 +158,7 @@ Status prepare(const engine::Admission& foreseen, RunOptions& options) {
 
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
 // has to be done before anything enters. The policy is not watched, so both look at one edition of it.
-engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options) {
+engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, const Launcher& launcher) {
   const engine::Admission foreseen = gate.preview(call);
   const Status prepared = prepare(foreseen, options);
   std::optional<engine::Admission> admission;
@@ -167,7 +168,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
   };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
-  auto engine = make_engine();   // its end waits for the launcher, which takes the sandbox apart while the record is written
+  auto engine = make_engine(launcher);   // its end waits for the launcher, which takes the sandbox apart while the record is written
   engine::RunReport report;
   if (!prepared) report = failed(prepared.error());
   else if (foreseen.allowed() || admitted()) report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
@@ -182,17 +183,18 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
 }
 
 engine::RunReport run(RunOptions& options) {
+  const Launcher launcher = forked_launcher();   // before any thread: it changes the environment
   auto gate = open_gate(options, engine::OpenLog::kAtOnce);
   if (!gate) return failed(gate.error());
   if (*gate == nullptr) {
-    auto engine = make_engine();
+    auto engine = make_engine(launcher);
     return run_once(engine, options, options.json ? Output::kKept : Output::kRelayed, {});
   }
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
   if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
-  return judge_and_run(**gate, *call, options);
+  return judge_and_run(**gate, *call, options, launcher);
 }
 
 }  // namespace
