@@ -183,6 +183,7 @@ Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<s
   take("egress-at-once", chosen.egress_at_once, request.egress.caps.connections_at_once);
   if (chosen.access == policy::ProfileAccess::kReadOnly) take("access", std::optional(Access::kReadOnly), request.access);
   if (chosen.network == policy::ProfileNetwork::kNone) take("network", std::optional(sandbox::Network::kNone), request.network);
+  if (chosen.network == policy::ProfileNetwork::kEgress) take("network", std::optional(sandbox::Network::kEgress), request.network);
   if (chosen.network == policy::ProfileNetwork::kHost) take("network", std::optional(sandbox::Network::kHost), request.network);
   request.require_cgroup |= chosen.require_cgroup.value_or(false);
   return {};

@@ -222,10 +222,9 @@ void read_profile(Reading& reading, const Cursor& at, Profile& profile) {
     }
   }
   const bool capped = profile.egress_bytes || profile.egress_rate || profile.egress_connections || profile.egress_at_once;
-  if (capped && profile.network.value_or(ProfileNetwork::kEgress) != ProfileNetwork::kEgress) reading.notes.error(at, "caps of egress need the network `egress`");
-  if (profile.allow_hosts.empty() && profile.allow_presets.empty()) return;
-  if (!profile.network) profile.network = ProfileNetwork::kEgress;   // as --allow-host implies it
-  if (profile.network != ProfileNetwork::kEgress) reading.notes.error(at, "allow_host and allow_preset need the network `egress`");
+  if (profile.allow_hosts.empty() && profile.allow_presets.empty() && !capped) return;
+  if (!profile.network) profile.network = ProfileNetwork::kEgress;   // as the options imply it
+  if (profile.network != ProfileNetwork::kEgress) reading.notes.error(at, "allow_host, allow_preset and caps of egress need the network `egress`");
 }
 
 }  // namespace

@@ -2,9 +2,12 @@
 """Real clients: pip with hashes from an index over HTTP and HTTPS, git, curl, urllib, requests, node; and presets that find the index."""
 import base64
 import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 
 import npm_lock
@@ -189,6 +192,21 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
     def fetch(self, scratch, code, url, who):
         return self.inside(["allowed.test"], ["./node", "-e", code, url], who, ["--ca-file", self.lab.ca, "--memory", "2G"], scratch)
 
+    @both
+    def test_npm_installs_by_the_preset_of_its_registry(self):
+        if not os.path.exists("/usr/bin/npm"):
+            self.skipTest("npm is not installed")
+        make_registry(self.lab.files)
+        scratch = self.scratch()
+        scratch.write("package.json", '{"dependencies": {"labnpm": "1.0.0"}}')
+        options = ["--ca-file", self.lab.ca, "--memory", "2G", "--timeout", "100s", "--allow-preset", "npm-registry"]
+        install = ["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries", "0"]
+        run = self.inside([], install, None, options, scratch, {"NPM_CONFIG_REGISTRY": "https://other.test/npm/"})
+        self.assertFalse(os.path.exists(scratch.path("node_modules/labnpm")), run)
+        self.assert_refused(run, "allowed.test:443")   # where the other registry says that the package is
+        run = self.inside([], install, None, options, scratch, {"NPM_CONFIG_REGISTRY": "https://allowed.test/npm/"})
+        self.assertTrue(os.path.exists(scratch.path("node_modules/labnpm/index.js")), run)
+
     def test_nodes_http_through_a_tunnel(self):
         if not os.path.exists("/usr/bin/node"):
             self.skipTest("Node.js is not installed")
@@ -213,10 +231,28 @@ def make_index(files):
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in (members | {"labpkg-1.0.dist-info/RECORD": record + "labpkg-1.0.dist-info/RECORD,,\n"}).items():
             wheel.writestr(name, text)
-    digest = hashlib.sha256(open(path, "rb").read()).hexdigest()
+    with open(path, "rb") as wheel:
+        digest = hashlib.sha256(wheel.read()).hexdigest()
     with open(os.path.join(folder, "index.html"), "w") as page:
         page.write(f'<!DOCTYPE html><html><body><a href="{WHEEL}#sha256={digest}">{WHEEL}</a></body></html>')
     return digest
+
+
+def make_registry(files):
+    """A registry of npm with one package; its tarball is at allowed.test, whoever is asked."""
+    folder = os.path.join(files, "npm")
+    os.makedirs(folder, exist_ok=True)
+    tarball = os.path.join(folder, "labnpm-1.0.0.tgz")
+    with tarfile.open(tarball, "w:gz") as archive:
+        for name, text in (("package.json", '{"name": "labnpm", "version": "1.0.0"}'), ("index.js", "module.exports = 42;\n")):
+            entry = tarfile.TarInfo("package/" + name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    with open(tarball, "rb") as file:
+        integrity = "sha512-" + base64.b64encode(hashlib.sha512(file.read()).digest()).decode()
+    version = {"name": "labnpm", "version": "1.0.0", "dist": {"tarball": "https://allowed.test/npm/labnpm-1.0.0.tgz", "integrity": integrity}}
+    with open(os.path.join(folder, "labnpm"), "w") as file:
+        json.dump({"name": "labnpm", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}, file)
 
 
 def make_repository(files):

@@ -161,6 +161,24 @@ TEST_CASE("a chosen profile asks for its limits, and only for limits") {
   REQUIRE(ask_for_profile(chosen, request, asked));
   CHECK(request.limits.memory_bytes == 32 << 20);
 
+  // What it caps of egress it caps of the hosts that are granted, and it asks for egress.
+  policy::Profile capped;
+  capped.network = policy::ProfileNetwork::kEgress;
+  capped.egress_bytes = 1000;
+  policy::Profile granted;
+  granted.allow_hosts = {"a.example"};
+  request = {};
+  asked.clear();
+  REQUIRE(ask_for_profile(capped, request, asked));
+  REQUIRE(apply(granted, request, asked));
+  CHECK(request.network == sandbox::Network::kEgress);
+  CHECK(request.egress.rules.size() == 1);
+  CHECK(request.egress.caps.bytes == 1000);
+  request = {};
+  asked.clear();
+  REQUIRE(ask_for_profile(capped, request, asked));
+  CHECK_FALSE(apply({}, request, asked));
+
   policy::Profile loud;
   loud.environment = {{"A", "1"}};
   CHECK_FALSE(ask_for_profile(loud, request, asked));

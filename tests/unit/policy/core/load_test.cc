@@ -156,6 +156,7 @@ TEST_CASE("policy: what must be there, and of which type") {
       {with(R"("approvals":{"webhook":{"url":"ftp://x"}})"), "/approvals/webhook/url: must be an http"}, {with(R"("profiles":{"p":{"memory":"12Q"}})"), "/profiles/p/memory: must be a size"},
       {with(R"("profiles":{"p":{"network":"some"}})"), "/profiles/p/network: must be one of"}, {with(R"("profiles":{"p":{"mounts":[{"source":"data"}]}})"), "/mounts/0/source: must be an absolute path"},
       {with(R"("profiles":{"p":{"allow_host":["a.example"],"network":"none"}})"), "need the network `egress`"},
+      {with(R"("profiles":{"p":{"egress_bytes":"1M","network":"host"}})"), "need the network `egress`"},
       {R"({"version":"1","default":"deny","tools":{"ab*":{},"a*b":{}}})", "match the same names and neither is more specific"}};
   for (const auto& [text, word] : table) CHECK_THAT(refused(text), Contains(word));
 }
