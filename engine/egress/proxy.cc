@@ -73,6 +73,22 @@ class DescriptorShare {
   rlim_t count_;
 };
 
+// How long may be waited awake: half a second, and then a tenth of the time. It is the engine's processor, which no limit of the run's holds.
+class AwakeTime {
+ public:
+  bool may(std::uint64_t now_us) {
+    if (seen_us_ != 0) left_us_ = std::min(kMostUs, left_us_ + (now_us - seen_us_) / 10);
+    seen_us_ = now_us;
+    return left_us_ >= kAwakeUs;
+  }
+  void spend(std::uint64_t us) { left_us_ -= std::min(left_us_, us); }
+
+ private:
+  static constexpr std::uint64_t kMostUs = 500'000;
+  std::uint64_t left_us_ = kMostUs;
+  std::uint64_t seen_us_ = 0;
+};
+
 Status check_caps(const EgressCaps& caps) {
   if (caps.connections_at_once >= 1 && caps.connections_at_once <= kMostConnections) return {};
   return fail(ErrorCode::kBadInput, "an egress run has 1 to 4096 connections at once");
@@ -96,6 +112,7 @@ struct EgressProxy::Impl {
   std::uint64_t next_id = kFirstId;
   std::uint64_t accepted = 0;
   std::uint64_t last_tick_ms = 0;
+  AwakeTime awake;
   bool paused = false;   // no more is accepted until a connection has ended
 
   Impl(const EgressSettings& settings, std::vector<HeaderList> secrets, EgressSink sink, UniqueFd epoll_fd, UniqueFd wake_fd)
@@ -140,11 +157,15 @@ struct EgressProxy::Impl {
   // this processor gets it.
   int wait_for(Events& events) {
     const int most = patience();
-    const bool soon = most != 0 && std::exchange(shared.expects_soon, false);
-    for (const std::uint64_t until = soon ? clock_us() + kAwakeUs : 0; clock_us() < until; ::sched_yield()) {
-      if (const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 0); count != 0) return count;
+    const std::uint64_t begin = clock_us();
+    const bool soon = most != 0 && std::exchange(shared.expects_soon, false) && awake.may(begin);
+    int count = 0;
+    for (std::uint64_t now = begin; soon && count == 0 && now < begin + kAwakeUs; now = clock_us()) {
+      count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 0);
+      if (count == 0) ::sched_yield();
     }
-    return ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), most);
+    if (soon) awake.spend(clock_us() - begin);
+    return count != 0 ? count : ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), most);
   }
 
   [[nodiscard]] int patience() const {
