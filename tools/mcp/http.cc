@@ -2,6 +2,7 @@
 // Listening, TLS, and what happens every 200 milliseconds.
 #include "tools/mcp/http.h"
 
+#include <malloc.h>
 #include <poll.h>
 
 #include <array>
@@ -22,6 +23,7 @@ using asio::ip::tcp;
 constexpr auto kSweep = std::chrono::milliseconds(200);
 constexpr auto kPatience = std::chrono::milliseconds(600);
 constexpr std::chrono::milliseconds kShortPatience(2000);   // with clients that don't read, where there are many of them
+constexpr std::size_t kMuchOutput = 16U << 20;
 constexpr std::size_t kReadBytes = 16384;
 
 template <typename Stream>
@@ -113,6 +115,7 @@ struct HttpServer::Impl {
   void sweep();
   void find_hung_up();
   void drop_ended_sessions();
+  void give_back_memory();
   void stop();
 
   HttpShared shared;
@@ -121,6 +124,7 @@ struct HttpServer::Impl {
   asio::steady_timer timer;
   std::atomic<std::size_t> count{0};
   unsigned sweeps = 0;
+  bool held_much = false;   // output, since memory was given back
 };
 
 Status HttpServer::Impl::load_tls() {
@@ -209,6 +213,14 @@ void HttpServer::Impl::drop_ended_sessions() {
   }
 }
 
+// What slow clients made us hold, malloc would keep in pieces.
+void HttpServer::Impl::give_back_memory() {
+  if (shared.out_bytes > kMuchOutput) held_much = true;
+  if (!held_much || shared.out_bytes > kMuchOutput / 16) return;
+  held_much = false;
+  ::malloc_trim(0);
+}
+
 void HttpServer::Impl::sweep() {
   const auto now = Clock::now();
   shared.date = date_line();
@@ -221,6 +233,7 @@ void HttpServer::Impl::sweep() {
   std::size_t kept = 0;
   for (const auto& [id, streams] : shared.sessions) kept += streams.kept_bytes();
   for (auto& [id, streams] : shared.sessions) streams.sweep(now, kept > limits.all_kept_bytes ? Memory::kShort : Memory::kEnough);
+  give_back_memory();
   if (++sweeps % 50 == 0) drop_ended_sessions();
   count = shared.connections.size();
   timer.expires_after(kSweep);
