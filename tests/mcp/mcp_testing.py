@@ -239,6 +239,10 @@ class Http:
         self.close()
 
 
+# How much more memory a bound allows for: a sanitizer's shadow of what was touched.
+ROOM = 6 if {"ASAN_OPTIONS", "TSAN_OPTIONS"} & set(os.environ) else 1
+
+
 def resident_kib(pid):
     if "WARDENV_SANITIZED" in os.environ:
         raise unittest.SkipTest("memory can't be judged where a sanitizer keeps what was freed")

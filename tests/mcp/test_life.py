@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from mcp_testing import FIXTURE, Http, Stdio, call, head_of, initialize, modern, request, wait_until
+from mcp_testing import FIXTURE, ROOM, Http, Stdio, call, head_of, initialize, modern, request, wait_until
 
 SOON = 5   # seconds until something must have happened; what is promised is one
 
@@ -75,7 +75,7 @@ class StdioEnds(unittest.TestCase):
         threading.Thread(target=feed, daemon=True).start()
         self.assertFalse(sent.wait(1.5))    # it stops reading instead of keeping 60 MB of answers
         from mcp_testing import resident_kib
-        self.assertLess(resident_kib(server.pid), 40 * 1024)
+        self.assertLess(resident_kib(server.pid), 40 * 1024 * ROOM)
         count = sum(1 for _ in zip(range(3000), server.stdout))
         self.assertEqual(count, 3000)
         server.stdin.close()

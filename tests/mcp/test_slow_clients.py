@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from mcp_testing import FIXTURE, Http, call, head_of, initialize, modern, request, resident_kib, wait_until
+from mcp_testing import FIXTURE, ROOM, Http, call, head_of, initialize, modern, request, resident_kib, wait_until
 from test_life import running
 
 MIB = 1 << 20
@@ -52,7 +52,7 @@ class NeverRead(unittest.TestCase):
             self.assertTrue(wait_until(lambda: all(is_cut(connection) for connection in deaf)))
             self.still_serves(server)
             # What they left behind is given back: 30 answers of 4 MiB would be 120.
-            self.assertTrue(wait_until(lambda: resident_kib(server.process.pid) < 64 * 1024), resident_kib(server.process.pid))
+            self.assertTrue(wait_until(lambda: resident_kib(server.process.pid) < 64 * 1024 * ROOM), resident_kib(server.process.pid))
 
     def test_streams_of_events(self):
         for era in ("modern", "legacy"):
@@ -64,7 +64,7 @@ class NeverRead(unittest.TestCase):
                 self.assertTrue(wait_until(lambda: is_cut(deaf)))        # its backlog is full
                 self.assertTrue(wait_until(lambda: running(server) == 0))
                 self.still_serves(server)
-                self.assertLess(resident_kib(server.process.pid), 96 * 1024)
+                self.assertLess(resident_kib(server.process.pid), 96 * 1024 * ROOM)
 
     def test_a_standing_stream(self):
         with serve() as server, narrow(server) as deaf:
@@ -84,7 +84,7 @@ class NeverRead(unittest.TestCase):
             with contextlib.suppress(OSError):     # it is made to wait, and then cut off
                 for _ in range(5000):
                     deaf.sendall(line)
-            self.assertLess(resident_kib(server.process.pid), 64 * 1024)
+            self.assertLess(resident_kib(server.process.pid), 64 * 1024 * ROOM)
             self.assertTrue(wait_until(lambda: is_cut(deaf)))
             self.still_serves(server)
 
