@@ -33,15 +33,6 @@ tl::unexpected<Error> refused(const std::string& what, int code) {
   return fail_errno(ErrorCode::kInternal, "libseccomp: " + what, -code);
 }
 
-int number_of(const char* name) {
-  const int number = seccomp_syscall_resolve_name(name);
-  if (number >= 0) return number;
-  for (const NewSyscall& item : new_syscalls()) {
-    if (std::string_view(item.name) == name) return item.number;
-  }
-  return -1;
-}
-
 Status add_rule(scmp_filter_ctx context, const Rule& rule) {
   const int number = number_of(rule.name);
   if (number < 0) return fail(ErrorCode::kInternal, "unknown system call " + std::string(rule.name));
@@ -103,6 +94,15 @@ std::string condition_text(const Condition& condition) {
 }
 
 }  // namespace
+
+int number_of(const char* name) {
+  const int number = seccomp_syscall_resolve_name(name);
+  if (number >= 0) return number;
+  for (const NewSyscall& item : new_syscalls()) {
+    if (std::string_view(item.name) == name) return item.number;
+  }
+  return -1;
+}
 
 std::span<const char* const> addable_syscalls() { return kAddable; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seccomp filter: an allowlist compiled by libseccomp, as plain data.
+// The seccomp filter: an allowlist, compiled, as plain data.
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "sandbox/seccomp/filter.h"
+#include "sandbox/seccomp/compact.h"
 #include "sandbox/seccomp/syscall_sets.h"
 
 namespace seccomp = wardenv::sandbox::seccomp;
@@ -15,7 +15,7 @@ namespace {
 constexpr int kLastKnown = 466;  // removexattrat, Linux 6.13
 
 void print_filter(const char* name, seccomp::LimitsBy limits) {
-  const auto program = seccomp::compile_filter(limits);
+  const auto program = seccomp::compact_filter(limits);
   if (!program) {
     std::fprintf(stderr, "%s\n", program.error().message.c_str());
     std::exit(1);

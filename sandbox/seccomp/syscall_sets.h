@@ -37,6 +37,9 @@ struct NewSyscall {
 };
 std::span<const NewSyscall> new_syscalls();
 
+// On this architecture; negative where the name is unknown.
+int number_of(const char* name);
+
 std::vector<SyscallSet> allowed_sets(LimitsBy limits);
 
 }  // namespace wardenv::sandbox::seccomp
