@@ -62,6 +62,7 @@ enum class Received { kPlan, kNothing, kOther, kClosed };
 
 // main.cc
 Run& run_at(uint32_t index);
+Run* take_run();       // a fresh entry, free as long as nobody sets its state; nullptr where all are taken
 uint32_t index_of(const Run& run);
 int watch(int fd, Source source, uint32_t run);
 void watch_no_more(int fd);
@@ -72,6 +73,12 @@ Received receive(int socket, Request& request);
 void start(Request& request);                        // from the engine's socket: a run, or a sandbox to prepare
 void start_prepared(Run& run, Request& request);     // from the control socket of a prepared one
 void prepare_spare(const wire::PlanHeader* plan);    // nobody's yet: taken by the first run whose plan begins with these steps
+
+// prepared.cc
+const uint8_t* keep_early(Run& run, const uint8_t* bytes, size_t size);   // a copy that lasts while the run is prepared, or nullptr
+uint32_t steps_ahead(const Run& run, const Plan& plan);   // how many first steps of `plan` the run's process has behind it; asked once
+Run* fitting_spare(const Request& request);               // a prepared sandbox that is nobody's and begins like the request's plan
+int hand_over(const Run& run, const Context& context);    // the rest of the plan, with all that the waiting process has not got yet
 
 // runs.cc
 void drain_frames(Run& run);

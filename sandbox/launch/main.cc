@@ -16,7 +16,9 @@ constexpr int kEngineFd = 0;             // our end of the socket to the engine
 constexpr uint64_t kWatchPeriodMs = 4;  // a compromise: the overshoot of the watchdog against its own CPU time
 constexpr uint64_t kForever = ~0ULL;
 
-Run runs[kMaxRuns];
+// Entries are zero, and their pages do not exist, until one is taken: a launcher that makes one sandbox pays for one.
+alignas(Run) uint8_t room[kMaxRuns * sizeof(Run)];
+uint32_t ever_taken = 0;   // entries from here on never were
 int epoll = -1;
 alignas(16) uint8_t datagram[wire::kMaxPlanBytes + 1];
 
@@ -37,7 +39,7 @@ void note_listener(Run& run, uint32_t events) {
 }
 
 void dispatch(const epoll_event& event) {
-  Run& run = runs[event.data.u64 & 0xffffffff];
+  Run& run = run_at(static_cast<uint32_t>(event.data.u64));
   if (run.state == State::kFree) return;  // ended by an earlier event of the same batch
   switch (static_cast<Source>(event.data.u64 >> 32)) {
     case Source::kEngine: break;
@@ -52,7 +54,8 @@ void dispatch(const epoll_event& event) {
 int tend_runs() {
   uint64_t next = kForever;
   uint64_t now = now_ms();
-  for (Run& run : runs) {
+  for (uint32_t i = 0; i < ever_taken; ++i) {
+    Run& run = run_at(i);
     if (run.state != State::kRunning || run.killed) continue;
     if (now >= run.deadline_ms) {
       kill_run(run, wire::Cause::kTimeout);
@@ -81,8 +84,8 @@ bool take_request() {
 }
 
 void kill_everything() {
-  for (Run& run : runs) {
-    if (run.state != State::kFree) discard(run);
+  for (uint32_t i = 0; i < ever_taken; ++i) {
+    if (run_at(i).state != State::kFree) discard(run_at(i));
   }
 }
 
@@ -95,8 +98,17 @@ void reset_signals() {
 
 }  // namespace
 
-Run& run_at(uint32_t index) { return runs[index]; }
-uint32_t index_of(const Run& run) { return static_cast<uint32_t>(&run - runs); }
+Run& run_at(uint32_t index) { return reinterpret_cast<Run*>(room)[index]; }
+uint32_t index_of(const Run& run) { return static_cast<uint32_t>(&run - &run_at(0)); }
+
+Run* take_run() {
+  uint32_t index = 0;
+  while (index < ever_taken && run_at(index).state != State::kFree) ++index;
+  if (index == kMaxRuns) return nullptr;
+  if (index == ever_taken) ++ever_taken;
+  run_at(index) = Run{};
+  return &run_at(index);
+}
 
 uint64_t now_ms() {
   timespec time{};

@@ -9,16 +9,7 @@
 namespace wardenv::launch {
 namespace {
 
-constexpr uint32_t kMaxEarlyBytes = 32 * 1024;
-constexpr int kMaxPrepared = 8;
 constexpr uint64_t kForever = ~0ULL;
-
-// The early plans of prepared sandboxes, by place; a place is free where its run is not prepared (any more).
-struct Early {
-  Run* run = nullptr;
-  alignas(16) uint8_t plan[kMaxEarlyBytes];
-};
-Early earlies[kMaxPrepared];
 
 // Order of wire::Op.
 constexpr StepFunction kSteps[] = {
@@ -174,63 +165,6 @@ void begin(Run& run, const wire::PlanHeader& header) {
   run.watched = header.watchdog != 0;
 }
 
-// --- prepared sandboxes ----------------------------------------------------------------------------------------------
-
-Early* early_of(const Run& run) {
-  for (Early& early : earlies) {
-    if (early.run == &run) return &early;
-  }
-  return nullptr;
-}
-
-bool same_text(const Plan& a, const wire::Step& x, const Plan& b, const wire::Step& y) {
-  if (!same(a.text(x.text), b.text(y.text))) return false;
-  return x.op == wire::Op::kFile ? memcmp(a.text(x.text2), b.text(y.text2), x.b) == 0 : same(a.text(x.text2), b.text(y.text2));
-}
-
-bool same_step(const Plan& a, const wire::Step& x, const Plan& b, const wire::Step& y) {
-  return x.op == y.op && x.flags == y.flags && x.slot == y.slot && x.a == y.a && x.b == y.b && x.c == y.c && same_text(a, x, b, y);
-}
-
-// True where what was applied ahead is just what the plan begins with.
-bool fits(const Plan& early, const Plan& plan) {
-  const wire::PlanHeader& a = early.header();
-  const wire::PlanHeader& b = plan.header();
-  if (a.uid_first != b.uid_first || a.uid_count != b.uid_count || a.step_count >= b.step_count) return false;
-  if (b.fault != wire::Fault::kNone && b.fault_step <= a.step_count) return false;
-  for (uint32_t i = 0; i < a.step_count; ++i) {
-    if (!same_step(early, early.step(i), plan, plan.step(i))) return false;
-  }
-  return true;
-}
-
-// The rest of the plan goes over to the waiting process, with everything that it has not got yet.
-int hand_over(const Run& run, const Context& context) {
-  wire::Rest rest{};
-  int fds[wire::kMaxSlots + 3];
-  auto add = [&](int fd, int place) {
-    if (fd < 0) return;
-    rest.place[rest.count] = place;
-    fds[rest.count++] = fd;
-  };
-  for (int i = 0; i < 3; ++i) add(context.stdio[i], i);
-  for (int i = 0; i < wire::kMaxSlots; ++i) add(context.slots[i], i + 3);
-  iovec data[] = {{&rest, sizeof rest}, {const_cast<uint8_t*>(context.plan.bytes), context.plan.header().size}};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
-  msghdr message{};
-  message.msg_iov = data;
-  message.msg_iovlen = 2;
-  if (rest.count == 0) return sendmsg(run.status, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
-  message.msg_control = control;
-  message.msg_controllen = static_cast<socklen_t>(CMSG_SPACE(static_cast<size_t>(rest.count) * sizeof(int)));
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = static_cast<socklen_t>(CMSG_LEN(static_cast<size_t>(rest.count) * sizeof(int)));
-  memcpy(CMSG_DATA(header), fds, static_cast<size_t>(rest.count) * sizeof(int));
-  return sendmsg(run.status, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
-}
-
 // False where the prepared process can't be used: then everything is done from the start.
 bool go_on(Run& run, uint32_t done, Context& context, Applied& applied) {
   applied = open_sources(context, done);
@@ -268,11 +202,8 @@ void launch(Run& run, Request& request, int taken) {
     return refuse(run, applied);
   }
   Context context = make_context(request.plan, request, taken, run);
-  Early* early = early_of(run);
-  const bool usable = run.pid > 0 && early != nullptr && fits(Plan{early->plan}, context.plan);
-  const uint32_t done = usable ? Plan{early->plan}.header().step_count : 0;
-  if (early != nullptr) early->run = nullptr;
-  if (!usable || !go_on(run, done, context, applied)) {
+  const uint32_t done = steps_ahead(run, context.plan);
+  if (done == 0 || !go_on(run, done, context, applied)) {
     drop_process(run, State::kRunning);
     context.host_id = pick_host_id(context.plan.header(), run);
     make_from_nothing(run, context, applied);
@@ -283,31 +214,13 @@ void launch(Run& run, Request& request, int taken) {
   refuse(run, applied);
 }
 
-Run* free_run() {
-  for (uint32_t i = 0; i < kMaxRuns; ++i) {
-    if (run_at(i).state == State::kFree) return &run_at(i);
-  }
-  return nullptr;
-}
-
-Early* free_early() {
-  for (Early& early : earlies) {
-    if (early.run == nullptr || early.run->state != State::kPrepared) return &early;
-  }
-  return nullptr;
-}
-
 // Nothing is told of a failure here: the run that comes later is made from nothing, and tells.
 void prepare(Run& run, const uint8_t* bytes, size_t size, Request& request, int taken) {
-  Early* early = free_early();
   run.state = State::kPrepared;
-  if (early == nullptr || size > kMaxEarlyBytes || !valid_plan(bytes, size)) return close_all(request.fds + taken, request.count - taken);
-  Early* first = early_of(run);   // a spare has its first steps behind it, and these begin with them
-  const uint32_t done = first != nullptr ? Plan{first->plan}.header().step_count : 0;
-  if (first != nullptr) first->run = nullptr;
-  memcpy(early->plan, bytes, size);
-  early->run = &run;
-  Context context = make_context(early->plan, request, taken, run);
+  const uint32_t done = valid_plan(bytes, size) ? steps_ahead(run, Plan{bytes}) : 0;   // a spare has its first steps behind it
+  const uint8_t* plan = keep_early(run, bytes, size);
+  if (plan == nullptr) return close_all(request.fds + taken, request.count - taken);
+  Context context = make_context(plan, request, taken, run);
   Applied applied;
   if (done == 0 || !go_on(run, done, context, applied)) {
     drop_process(run, State::kPrepared);
@@ -323,21 +236,11 @@ void prepare(Run& run, const uint8_t* bytes, size_t size, Request& request, int 
 
 // An entry for the descriptor that comes first; nullptr where there is none, and the engine knows.
 Run* entry_for(Request& request) {
-  Run* run = request.count > 0 ? free_run() : nullptr;
+  Run* run = request.count > 0 ? take_run() : nullptr;
   if (run == nullptr) return nullptr;
-  *run = Run{};
   run->control = request.fds[0];
   run->state = State::kRunning;
   return run;
-}
-
-Run* fitting_spare(const Request& request) {
-  if (!valid_plan(request.plan, request.size)) return nullptr;
-  for (Early& early : earlies) {
-    const bool spare = early.run != nullptr && early.run->state == State::kPrepared && early.run->control < 0 && early.run->pid > 0;
-    if (spare && fits(Plan{early.plan}, Plan{request.plan})) return early.run;
-  }
-  return nullptr;
 }
 
 }  // namespace
@@ -369,9 +272,8 @@ void start(Request& request) {
 void start_prepared(Run& run, Request& request) { launch(run, request, 0); }
 
 void prepare_spare(const wire::PlanHeader* plan) {
-  Run* run = free_run();
+  Run* run = take_run();
   if (run == nullptr) return;
-  *run = Run{};
   Request none;
   prepare(*run, reinterpret_cast<const uint8_t*>(plan), plan->size, none, 0);
   if (run->pid < 0) run->state = State::kFree;
