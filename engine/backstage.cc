@@ -25,7 +25,7 @@ void block_signals() {
 
 }  // namespace
 
-void put_away(Slot slot) {
+void put_away(Slot& slot) {
   constexpr int kPatienceMs = 1000;
   pollfd state{slot.control.get(), 0, 0};
   if (slot.control.valid()) ::poll(&state, 1, kPatienceMs);
@@ -110,7 +110,7 @@ void Backstage::drop_old(std::unique_lock<std::mutex>& lock) {
     ready_.pop_front();
     lock.unlock();
     ::shutdown(slot.control.get(), SHUT_WR);
-    put_away(std::move(slot));
+    put_away(slot);
     lock.lock();
   }
 }
@@ -131,7 +131,7 @@ void Backstage::work() {
       Slot slot = std::move(over_.front());
       over_.pop_front();
       lock.unlock();
-      put_away(std::move(slot));
+      put_away(slot);
       lock.lock();
     } else {
       drop_old(lock);

@@ -24,7 +24,7 @@ struct Slot {
 };
 
 // Waits until the launcher has let go of the run (every process is gone), at most a second; then removes the group.
-void put_away(Slot slot);
+void put_away(Slot& slot);
 
 class Backstage {
  public:

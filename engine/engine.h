@@ -153,7 +153,14 @@ class Engine {
   static Result<Engine> create(const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
-  ~Engine();  // everything that still runs is killed
+  ~Engine();  // close()
+
+  // Kills everything that still runs, and waits until nothing is left of any run: process, control group, launcher. What remains is memory
+  // and descriptors, which the kernel takes from a program that ends sooner than the program could give them back.
+  void close();
+
+  // The first half of close(), which waits for nothing. No run can be started any more.
+  void dismiss();
 
   // Runs the command to its end and reports. Thread-safe: calls run beside each other.
   // Never fails: what wardenv could not do is an outcome kSetupFailed with `error`.

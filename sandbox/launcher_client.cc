@@ -24,10 +24,16 @@ struct LauncherClient::Impl {
   int forked = -1;   // process id, where it was adopted
 
   ~Impl() {
-    socket.reset();  // end-of-file: the launcher kills what it runs
+    socket.reset();
+    wait();
+  }
+
+  void wait() {
     boost::system::error_code ignored;
     if (child) child->wait(ignored);
     if (forked > 0) ::waitpid(forked, nullptr, 0);
+    child.reset();
+    forked = -1;
   }
 };
 
@@ -35,6 +41,9 @@ LauncherClient::LauncherClient(std::unique_ptr<Impl> impl) : impl_(std::move(imp
 LauncherClient::LauncherClient(LauncherClient&&) noexcept = default;
 LauncherClient& LauncherClient::operator=(LauncherClient&&) noexcept = default;
 LauncherClient::~LauncherClient() = default;
+
+void LauncherClient::dismiss() { impl_->socket.reset(); }
+void LauncherClient::wait() { impl_->wait(); }
 
 int LauncherClient::pid() const { return impl_->child ? static_cast<int>(impl_->child->id()) : impl_->forked; }
 

@@ -26,7 +26,7 @@ class LauncherClient {
   static Result<LauncherClient> start(const std::string& program);
   LauncherClient(LauncherClient&&) noexcept;
   LauncherClient& operator=(LauncherClient&&) noexcept;
-  ~LauncherClient();  // the launcher kills what it runs, and ends
+  ~LauncherClient();  // dismiss() and wait()
 
   // Takes over a launcher that this process has forked before: our end of its socket, and its process id.
   static LauncherClient adopt(UniqueFd socket, int pid);
@@ -40,6 +40,12 @@ class LauncherClient {
   // Sends one plan; thread-safe. Answers our end of the run's control socket, on which wire::Event records arrive;
   // one byte written to it, or closing it, cancels the run. Error kLauncher where the launcher is gone.
   Result<UniqueFd> submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const;
+
+  // End-of-file for the launcher: it kills what it runs, and ends. Nothing can be submitted any more.
+  void dismiss();
+
+  // After dismiss(): until it has ended.
+  void wait();
 
   [[nodiscard]] int pid() const;
 

@@ -118,6 +118,13 @@ void forget_process(Run& run) {
   run.status = run.pidfd = run.listener = run.proc = run.root = run.pid = -1;
 }
 
+// The engine, which waits for it, sees the end of the control socket first.
+void let_go(Run& run) {
+  forget(run.control);
+  forget_process(run);
+  run.state = State::kFree;
+}
+
 void reap(Run& run) {
   rusage usage{};
   syscall(SYS_wait4, run.pid, nullptr, __WALL, &usage);
@@ -163,19 +170,14 @@ void finish(Run& run) {
   drain_frames(run);
   reap(run);
   if (run.state == State::kRunning) report_end(run);
-  const bool wanted = run.state == State::kPrepared && run.control >= 0;
-  forget_process(run);
-  if (wanted) return;
-  forget(run.control);
-  run.state = State::kFree;
+  if (run.state == State::kPrepared && run.control >= 0) return forget_process(run);
+  let_go(run);
 }
 
 void discard(Run& run) {
   kill_run(run, wire::Cause::kCancelled);
   if (run.pid > 0) reap(run);
-  forget_process(run);
-  forget(run.control);
-  run.state = State::kFree;
+  let_go(run);
 }
 
 // One byte, or the end of the engine: the run is cancelled. Once it is reported, the engine may go as it likes.
