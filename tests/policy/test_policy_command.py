@@ -111,6 +111,20 @@ class ExplainTest(PolicyTest):
             out = policy("explain", path, "--tool", "t", "--workspace", workspace, "--args", json.dumps({"f": name}), "--json")[1]
             self.assertEqual(json.loads(out)["effect"], effect, name)
 
+    def test_paths_are_resolved_as_a_run_resolves_them(self):
+        workspace = os.path.join(self.folder, "ws")
+        os.mkdir(workspace)
+        rule = {"require": [{"arg": "command", "op": "eq", "value": "true"}, {"arg": "args", "op": "exists", "value": True}, {"arg": "args.0", "op": "under", "value": "{workspace}"}]}
+        path = self.write("under.json", {"version": "1", "default": "deny", "tools": {"run_in_venv": rule}})
+        for name, target in (("nowhere", "missing"), ("loop", "loop"), ("out", "/etc/hostname"), ("in", ".")):
+            os.symlink(target, os.path.join(workspace, name))
+        for name, effect in (("new", "allow"), ("in/new", "allow"), ("nowhere", "deny"), ("loop", "deny"), ("out", "deny"), ("new/../new", "deny"), ("..", "deny")):
+            with self.subTest(name):
+                explained = json.loads(policy("explain", path, "--tool", "run_in_venv", "--workspace", workspace, "--args", json.dumps({"command": "true", "args": [name]}), "--json")[1])
+                run = subprocess.run([WARDENV, "run", "--no-venv", "--workspace", workspace, "--policy", path, "--json", "--", "true", name], capture_output=True, timeout=60,
+                                     env=environment(state=os.path.join(self.folder, "state")))
+                self.assertEqual((explained["effect"], json.loads(run.stdout)["decision"]["effect"]), (effect, effect), run)
+
     def test_a_policy_that_cannot_be_loaded(self):
         status, out, error = policy("explain", self.write("bad.json", "{"), "--tool", "t")
         self.assertEqual((status, out), (1, ""))
