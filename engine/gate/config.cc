@@ -2,11 +2,6 @@
 // The operator's configuration file.
 #include "engine/gate/config.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -18,13 +13,6 @@ namespace wardenv::engine {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1U << 20;
-
-std::vector<std::string> usual_places() {
-  std::vector<std::string> places;
-  if (const char* home = std::getenv("XDG_CONFIG_HOME"); home != nullptr && *home == '/') places.push_back(std::string(home) + "/wardenv/config.json");
-  places.emplace_back("/etc/wardenv/config.json");
-  return places;
-}
 
 Result<Config> read(const std::string& path) {
   auto text = read_trusted_file(path, kMaxConfigBytes);
@@ -71,10 +59,8 @@ Result<Config> parse_config(const std::string& text) {
 
 Result<Config> read_config(const std::optional<std::string>& path) {
   if (path) return read(*path);
-  for (const std::string& place : usual_places()) {
-    if (::access(place.c_str(), F_OK) == 0 || errno != ENOENT) return read(place);
-  }
-  return Config{};
+  const auto place = usual_config();
+  return place ? read(*place) : Config{};
 }
 
 }  // namespace wardenv::engine

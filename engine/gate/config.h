@@ -25,4 +25,7 @@ Result<Config> read_config(const std::optional<std::string>& path);
 
 Result<Config> parse_config(const std::string& text);
 
+// Of the two usual places the one that read_config(nullopt) reads; none where neither exists.
+std::optional<std::string> usual_config();
+
 }  // namespace wardenv::engine

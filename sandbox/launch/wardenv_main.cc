@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardenv, the program that people start: becomes the front end, wardenv-cli. For `wardenv run` it first forks the launcher, which makes
+// wardenv, the program that people start: becomes the front end, wardenv-run, wardenv-cli or wardenv-serve. For `wardenv run` it first forks the launcher, which makes
 // its first namespaces while the front end, a program ten times its size, is still being loaded.
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 namespace wardenv::launch {
 namespace {
 
-constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id", for wardenv-cli alone
+constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id", for the front end alone
 
 // The launcher: nothing of what we inherited stays open in it, so that a pipe of the caller ends when the front end does.
 [[noreturn]] void become_launcher(int socket) {
@@ -49,12 +49,34 @@ void start_launcher() {
   setenv(kVariable, value, 1);
 }
 
-bool runs_something(int argc, char** argv) {
-  if (argc < 3 || strcmp(argv[1], "run") != 0) return false;
+bool is_run(int argc, char** argv) { return argc >= 3 && strcmp(argv[1], "run") == 0; }
+
+// True where an option before "--" begins with one of `names`, which ends with nullptr.
+bool has_option(int argc, char** argv, const char* const* names) {
   for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; ++i) {
-    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return false;
+    for (const char* const* name = names; *name != nullptr; ++name) {
+      if (strncmp(argv[i], *name, strlen(*name)) == 0) return true;
+    }
   }
-  return true;
+  return false;
+}
+
+bool asks_for_help(int argc, char** argv) {
+  constexpr const char* kNames[] = {"--help", "-h", nullptr};
+  return has_option(argc, argv, kNames);
+}
+
+// A guess that saves a start: wardenv-run itself looks closer, and becomes wardenv-cli where something has to be judged.
+bool is_judged(int argc, char** argv) {
+  constexpr const char* kNames[] = {"--policy", "--profile", "--grant", "--config", nullptr};
+  return has_option(argc, argv, kNames) || access("/etc/wardenv/config.json", F_OK) == 0;
+}
+
+// `wardenv run` can also be had of wardenv-cli, only later.
+void choose_front_end(int argc, char** argv, const char* (&programs)[2]) {
+  const bool serves = argc > 1 && strcmp(argv[1], "serve") == 0;
+  programs[0] = serves ? "wardenv-serve" : is_run(argc, argv) && !is_judged(argc, argv) ? "wardenv-run" : "wardenv-cli";
+  programs[1] = serves ? "wardenv-serve" : "wardenv-cli";
 }
 
 }  // namespace
@@ -68,17 +90,20 @@ int main_of_wardenv(int argc, char** argv) {
   }
   self[length] = 0;
   unsetenv(kVariable);
-  if (runs_something(argc, argv)) start_launcher();
-  const char* program = argc > 1 && strcmp(argv[1], "serve") == 0 ? "wardenv-serve" : "wardenv-cli";
-  char* name = strrchr(self, '/') + 1;
+  if (is_run(argc, argv) && !asks_for_help(argc, argv)) start_launcher();
   const char* folders[] = {"", "../libexec/wardenv/"};
-  for (const char* folder : folders) {
-    strcpy(name, folder);
-    strcat(name, program);
-    execv(self, argv);
+  const char* programs[2];
+  choose_front_end(argc, argv, programs);
+  char* name = strrchr(self, '/') + 1;
+  for (const char* program : programs) {
+    for (const char* folder : folders) {
+      strcpy(name, folder);
+      strcat(name, program);
+      execv(self, argv);
+    }
   }
   *name = 0;
-  fprintf(stderr, "wardenv: %s is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", program, self);
+  fprintf(stderr, "wardenv: %s is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", programs[1], self);
   return 125;
 }
 

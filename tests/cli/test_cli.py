@@ -260,6 +260,23 @@ class SignalTest(CliTest):
                 self.fail("the command survived")
 
 
+class StartTest(CliTest):
+    """What the start does for speed changes nothing."""
+
+    def test_a_configuration_that_only_the_front_end_finds_is_heeded(self):
+        pathlib.Path(self.workspace, "policy.yaml").write_text('version: "1"\ndefault: deny\n')
+        settings = tempfile.mkdtemp(prefix="wardenv-settings.")
+        self.addCleanup(shutil.rmtree, settings, True)
+        os.mkdir(os.path.join(settings, "wardenv"))
+        pathlib.Path(settings, "wardenv", "config.json").write_text(json.dumps({"policy": os.path.join(self.workspace, "policy.yaml")}))
+        state = os.path.join(settings, "state")
+        environment = {**os.environ, "XDG_CONFIG_HOME": settings, "WARDENV_STATE": state}
+        self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 77)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+        del environment["XDG_CONFIG_HOME"]
+        self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 0)
+
+
 def command_lines():
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -44,7 +44,7 @@ class HostsTest(CliTest):
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")), "the command ran")
 
     def test_inside_another_sandbox(self):
-        for name in ("wardenv", "wardenv-cli", "wardenv-launcher"):
+        for name in ("wardenv", "wardenv-cli", "wardenv-run", "wardenv-launcher"):
             shutil.copy(os.path.join(os.path.dirname(BIN), name), self.workspace)
         libraries = self.run_it("--no-venv", "--", "./wardenv", "version")
         if libraries.returncode != 0:

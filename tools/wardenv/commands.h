@@ -25,4 +25,7 @@ int completions_command(const Arguments& arguments);
 // One line on stderr: "wardenv: <message> — <hint>". Answers kCannot.
 int complain(const Error& error);
 
+// The end of the program, with all output written.
+[[noreturn]] void leave(int status);
+
 }  // namespace wardenv::cli

@@ -56,18 +56,13 @@ int dispatch(const std::string& name, const Arguments& arguments) {
 
 }  // namespace
 
-int complain(const Error& error) {
-  std::fprintf(stderr, "wardenv: %s%s%s\n", error.message.c_str(), error.hint.empty() ? "" : " — ", error.hint.c_str());
-  return kCannot;
-}
-
 }  // namespace wardenv::cli
 
 int main(int argc, char** argv) {
   using namespace wardenv::cli;
   if (argc < 2) {
     help();
-    return kCannot;
+    leave(kCannot);
   }
-  return dispatch(argv[1], Arguments(argv + 2, argv + argc));
+  leave(dispatch(argv[1], Arguments(argv + 2, argv + argc)));
 }

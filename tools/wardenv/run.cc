@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardenv run
+// wardenv run, but for the judging
+#include "tools/wardenv/run.h"
+
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,16 +14,13 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <future>
 #include <optional>
 
-#include "engine/command_resolve.h"
 #include "engine/report_json.h"
 #include "sandbox/base/unique_fd.h"
-#include "tools/wardenv/judge.h"
-#include "tools/wardenv/options.h"
 #include "tools/wardenv/relay.h"
+
+extern "C" const char __executable_start, etext;   // the linker's (end(3))
 
 namespace wardenv::cli {
 namespace {
@@ -45,12 +45,6 @@ void catch_signals() {
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
   ::sigaction(SIGXFSZ, &action, nullptr);   // an audit log that may not grow refuses the run
-}
-
-engine::RunReport failed(Error error) {
-  engine::RunReport report;
-  report.error = std::move(error);
-  return report;
 }
 
 int print_json(const engine::RunReport& report) {
@@ -91,19 +85,14 @@ std::optional<engine::ForkedLauncher> read_launcher(std::string_view text) {
   return launcher;
 }
 
-// The launcher that `wardenv` forked before it became this program. The socket was made by our own process id, or it is none of ours.
-std::optional<engine::ForkedLauncher> forked_launcher() {
-  const char* variable = std::getenv("WARDENV_LAUNCHER");
-  const auto launcher = read_launcher(variable != nullptr ? variable : "");
-  ::unsetenv("WARDENV_LAUNCHER");
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (!launcher || ::getsockopt(launcher->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid != ::getpid()) return std::nullopt;
-  if (::fcntl(launcher->socket, F_SETFD, FD_CLOEXEC) < 0) return std::nullopt;
-  return launcher;
+// While the sandbox is taken apart we have nothing to do, and at our own end somebody waits until all our pages are unmapped: so most of
+// them are unmapped here. What is needed after all comes back by itself.
+void unmap_text() {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(&__executable_start) & ~(page - 1);
+  const auto end = reinterpret_cast<std::uintptr_t>(&etext) & ~(page - 1);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
-
-using MayEnter = std::function<Status()>;
 
 engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options, const MayEnter& may_enter) {
   Relay out(STDOUT_FILENO, options.request.output_limit_bytes);
@@ -126,9 +115,25 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
   return report;
 }
 
-enum class Output { kRelayed, kKept };   // kKept: nobody sees it before the run is over
+}  // namespace
 
-using Launcher = std::optional<engine::ForkedLauncher>;
+engine::RunReport failed(Error error) {
+  engine::RunReport report;
+  report.error = std::move(error);
+  return report;
+}
+
+// The socket was made by our own process id, or it is none of ours.
+Launcher forked_launcher() {
+  const char* variable = std::getenv("WARDENV_LAUNCHER");
+  const auto launcher = read_launcher(variable != nullptr ? variable : "");
+  ::unsetenv("WARDENV_LAUNCHER");
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (!launcher || ::getsockopt(launcher->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid != ::getpid()) return std::nullopt;
+  if (::fcntl(launcher->socket, F_SETFD, FD_CLOEXEC) < 0) return std::nullopt;
+  return launcher;
+}
 
 Result<engine::Engine> make_engine(const Launcher& launcher) { return engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher}); }
 
@@ -141,65 +146,18 @@ engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& opt
   return engine->run(options.request, io);
 }
 
-// What hooks have seen first.
-void print_output(const engine::RunReport& report) {
-  std::fwrite(report.out.text.data(), 1, report.out.text.size(), stdout);
-  std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
-}
-
-// The request as the policy grants it, and the command looked up where it will run: what is judged now is what runs then. An error where it asks
-// for more than is granted.
-Status prepare(const engine::Admission& foreseen, RunOptions& options) {
-  if (foreseen.decision.effect == policy::Effect::kDeny) return {};
-  WARDENV_TRY(grant_to(foreseen, options));
-  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
-  return {};
-}
-
-// Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
-// has to be done before anything enters. The policy is not watched, so both look at one edition of it.
-engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, const Launcher& launcher) {
-  const engine::Admission foreseen = gate.preview(call);
-  const Status prepared = prepare(foreseen, options);
-  std::optional<engine::Admission> admission;
-  auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
-  const MayEnter admitted = [&]() -> Status {
-    if (!admission) admission = admitting.get();
-    return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
-  };
-  const bool reviewed = engine::Gate::is_reviewed(foreseen);
-  auto engine = make_engine(launcher);   // its end waits for the launcher, which takes the sandbox apart while the record is written
-  engine::RunReport report;
-  if (!prepared) report = failed(prepared.error());
-  else if (foreseen.allowed() || admitted()) report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
-  if (!admitted()) {
-    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
-    return engine::refusal(*admission);
-  }
-  report.run_id = admission->run_id;
-  gate.finish(*admission, report);
-  if (!options.json && reviewed) print_output(report);
+engine::RunReport run_unjudged(const RunOptions& options, const Launcher& launcher) {
+  static std::optional<Result<engine::Engine>> engine;   // closed, not destroyed: see Engine::close()
+  engine.emplace(make_engine(launcher));
+  engine::RunReport report = run_once(*engine, options, options.json ? Output::kKept : Output::kRelayed, {});
+  if (!*engine) return report;
+  (*engine)->dismiss();
+  unmap_text();
+  (*engine)->close();
   return report;
 }
 
-engine::RunReport run(RunOptions& options) {
-  const Launcher launcher = forked_launcher();   // before any thread: it changes the environment
-  auto gate = open_gate(options, engine::OpenLog::kAtOnce);
-  if (!gate) return failed(gate.error());
-  if (*gate == nullptr) {
-    auto engine = make_engine(launcher);
-    return run_once(engine, options, options.json ? Output::kKept : Output::kRelayed, {});
-  }
-  (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
-  auto call = call_of(options);
-  if (!call) return failed(call.error());
-  if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
-  return judge_and_run(**gate, *call, options, launcher);
-}
-
-}  // namespace
-
-int run_command(const Arguments& arguments) {
+int run_with(const Arguments& arguments, Runner runner) {
   RunOptions options;
   const Status parsed = parse_run(arguments, options);
   if (!parsed) return options.json ? print_json(failed(parsed.error())) : complain(parsed.error());
@@ -209,7 +167,7 @@ int run_command(const Arguments& arguments) {
   cancel_fd = wakeup.get();
   catch_signals();
   ::mallopt(M_ARENA_MAX, 1);   // another heap for a thread that works for a millisecond costs more than it saves
-  engine::RunReport report = run(options);
+  engine::RunReport report = runner(options);
   if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
   if (options.json) return print_json(report);
   print_end(report, options);

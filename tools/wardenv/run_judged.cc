@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardenv run, judged by the policy where there is one.
+#include <cstdio>
+#include <future>
+#include <optional>
+
+#include "engine/command_resolve.h"
+#include "tools/wardenv/judge.h"
+#include "tools/wardenv/run.h"
+
+namespace wardenv::cli {
+namespace {
+
+// What hooks have seen first.
+void print_output(const engine::RunReport& report) {
+  std::fwrite(report.out.text.data(), 1, report.out.text.size(), stdout);
+  std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
+}
+
+// The request as the policy grants it, and the command looked up where it will run: what is judged now is what runs then. An error where it asks
+// for more than is granted.
+Status prepare(const engine::Admission& foreseen, RunOptions& options) {
+  if (foreseen.decision.effect == policy::Effect::kDeny) return {};
+  WARDENV_TRY(grant_to(foreseen, options));
+  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
+  return {};
+}
+
+// Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
+// has to be done before anything enters. The policy is not watched, so both look at one edition of it.
+engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, const Launcher& launcher) {
+  const engine::Admission foreseen = gate.preview(call);
+  const Status prepared = prepare(foreseen, options);
+  std::optional<engine::Admission> admission;
+  auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
+  const MayEnter admitted = [&]() -> Status {
+    if (!admission) admission = admitting.get();
+    return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
+  };
+  const bool reviewed = engine::Gate::is_reviewed(foreseen);
+  auto engine = make_engine(launcher);   // its end waits for the launcher, which takes the sandbox apart while the record is written
+  engine::RunReport report;
+  if (!prepared) report = failed(prepared.error());
+  else if (foreseen.allowed() || admitted()) report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
+  if (!admitted()) {
+    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
+    return engine::refusal(*admission);
+  }
+  report.run_id = admission->run_id;
+  gate.finish(*admission, report);
+  if (!options.json && reviewed) print_output(report);
+  return report;
+}
+
+engine::RunReport run(RunOptions& options) {
+  const Launcher launcher = forked_launcher();   // before any thread: it changes the environment
+  auto gate = open_gate(options, engine::OpenLog::kAtOnce);
+  if (!gate) return failed(gate.error());
+  if (*gate == nullptr) return run_unjudged(options, launcher);
+  (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
+  auto call = call_of(options);
+  if (!call) return failed(call.error());
+  if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
+  return judge_and_run(**gate, *call, options, launcher);
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) { return run_with(arguments, run); }
+
+}  // namespace wardenv::cli
