@@ -220,7 +220,7 @@ void Engine::dismiss() { impl_->dismiss(); }
 namespace {
 
 Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
-  if (options.launcher) return sandbox::LauncherClient::adopt(UniqueFd(options.launcher->socket), options.launcher->pid);
+  if (options.launcher) return sandbox::LauncherClient::adopt(UniqueFd(options.launcher->socket), options.launcher->pid, options.launcher->apart);
   auto program = sandbox::find_launcher();
   if (!program) return tl::unexpected(program.error());
   return sandbox::LauncherClient::start(*program);

@@ -140,6 +140,7 @@ enum class Ahead {
 struct ForkedLauncher {
   int socket = -1;
   int pid = -1;
+  bool apart = false;   // it may only run where the one that forked it did not
 };
 
 struct EngineOptions {

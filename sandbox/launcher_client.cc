@@ -3,6 +3,7 @@
 #include "sandbox/launcher_client.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct LauncherClient::Impl {
   boost::asio::io_context context;
   std::unique_ptr<process::process> child;
   int forked = -1;   // process id, where it was adopted
+  bool apart = false;
 
   ~Impl() {
     socket.reset();
@@ -60,10 +62,11 @@ Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
 }
 
-LauncherClient LauncherClient::adopt(UniqueFd socket, int pid) {
+LauncherClient LauncherClient::adopt(UniqueFd socket, int pid, bool apart) {
   auto impl = std::make_unique<Impl>();
   impl->socket = std::move(socket);
   impl->forked = pid;
+  impl->apart = apart;
   return LauncherClient(std::move(impl));
 }
 
@@ -100,6 +103,16 @@ Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& 
   return ours;
 }
 
+// Until it has the run, the launcher is where we are, who are about to wait.
+void lend_cpu(int launcher) {
+  const int here = ::sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(static_cast<std::size_t>(here), &cpus);
+  ::sched_setaffinity(launcher, sizeof cpus, &cpus);
+}
+
 std::vector<int> in_order(const LaunchFds& fds) {
   std::vector<int> order{fds.in, fds.out, fds.err};
   order.insert(order.end(), fds.slots.begin(), fds.slots.end());
@@ -109,6 +122,7 @@ std::vector<int> in_order(const LaunchFds& fds) {
 }  // namespace
 
 Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
+  if (impl_->apart) lend_cpu(impl_->forked);
   return send_with_control(impl_->socket.get(), plan, in_order(fds));
 }
 
@@ -117,6 +131,7 @@ Result<UniqueFd> LauncherClient::prepare(const std::vector<std::uint8_t>& early_
 }
 
 Status LauncherClient::submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
+  if (impl_->apart) lend_cpu(impl_->forked);
   return send_plan(control.get(), plan, in_order(fds));
 }
 

@@ -28,8 +28,8 @@ class LauncherClient {
   LauncherClient& operator=(LauncherClient&&) noexcept;
   ~LauncherClient();  // dismiss() and wait()
 
-  // Takes over a launcher that this process has forked before: our end of its socket, and its process id.
-  static LauncherClient adopt(UniqueFd socket, int pid);
+  // Takes over a launcher that this process has forked before: our end of its socket, and its process id. `apart`: see launch/cpus.cc.
+  static LauncherClient adopt(UniqueFd socket, int pid, bool apart);
 
   // Applies the first steps of a plan ahead (encode_early); `slots` are those of the plan's control group. The answer is for `submit_to`.
   Result<UniqueFd> prepare(const std::vector<std::uint8_t>& early_plan, const std::vector<int>& slots) const;

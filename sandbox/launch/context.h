@@ -124,6 +124,9 @@ int idmap_namespace(uint32_t uid, uint32_t gid, uint32_t host_id);
 // In a prepared sandbox: waits for the rest of the plan, which takes the place of the early one, and for its descriptors.
 void await_rest(Context& context);
 
+// Back to the CPUs that we came with, where we kept off some of them. 0 or an errno.
+int use_all_cpus();
+
 // Sends one frame with up to three descriptors (those that are -1 are left out) to the launcher.
 void send_frame(int socket, const wire::Frame& frame, const int* fds = nullptr, int fd_count = 0);
 

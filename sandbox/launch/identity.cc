@@ -115,7 +115,10 @@ int clone_step(Context& context, const wire::Step& step) {
   context.status = ends[context.pid == 0 ? 1 : 0];
   context.launcher_end = ends[context.pid == 0 ? 0 : 1];
   close(context.launcher_end);
-  if (context.pid == 0) return arm_death_signal(context);
+  if (context.pid == 0) {
+    const int armed = arm_death_signal(context);
+    return armed != 0 ? armed : use_all_cpus();
+  }
   return error != 0 ? close_and(context.status, error) : 0;
 }
 

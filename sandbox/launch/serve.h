@@ -10,4 +10,8 @@ namespace wardenv::launch {
 // kPrepare that is applied at once, for the first run that begins with the same steps.
 int serve(const wire::PlanHeader* spare);
 
+// For a launcher that is forked, see cpus.cc: what the parent does before, and what it does to the child after.
+void remember_cpus();
+bool keep_apart(int launcher);   // it keeps off the CPU that we are on; false where it may go where it likes
+
 }  // namespace wardenv::launch

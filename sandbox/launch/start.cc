@@ -196,6 +196,7 @@ void drop_process(Run& run, State state) {
 // REQUIRES: run.control is set and watched.
 void launch(Run& run, Request& request, int taken) {
   Applied applied;
+  use_all_cpus();
   if (request.count - taken < 3 || !valid_plan(request.plan, request.size)) {
     applied.error = EINVAL;
     close_all(request.fds + taken, request.count - taken);

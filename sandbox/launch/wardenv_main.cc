@@ -18,7 +18,7 @@
 namespace wardenv::launch {
 namespace {
 
-constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id", for the front end alone
+constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id,1 where it keeps apart", for the front end alone
 
 // The launcher: nothing of what we inherited stays open in it, so that a pipe of the caller ends when the front end does.
 [[noreturn]] void become_launcher(int socket) {
@@ -37,6 +37,7 @@ constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id
 void start_launcher() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) return;
+  remember_cpus();
   const pid_t pid = fork();
   if (pid == 0) become_launcher(ends[1]);
   close(ends[1]);
@@ -44,8 +45,8 @@ void start_launcher() {
     close(ends[0]);
     return;
   }
-  static char value[32];
-  snprintf(value, sizeof value, "%d,%d", ends[0], pid);
+  static char value[48];
+  snprintf(value, sizeof value, "%d,%d,%d", ends[0], pid, keep_apart(pid) ? 1 : 0);
   setenv(kVariable, value, 1);
 }
 
@@ -82,6 +83,8 @@ void choose_front_end(int argc, char** argv, const char* (&programs)[2]) {
 }  // namespace
 
 int main_of_wardenv(int argc, char** argv) {
+  unsetenv(kVariable);
+  if (is_run(argc, argv) && !asks_for_help(argc, argv)) start_launcher();
   char self[4096];
   const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 64);
   if (length <= 0) {
@@ -89,8 +92,6 @@ int main_of_wardenv(int argc, char** argv) {
     return 125;
   }
   self[length] = 0;
-  unsetenv(kVariable);
-  if (is_run(argc, argv) && !asks_for_help(argc, argv)) start_launcher();
   const char* folders[] = {"", "../libexec/wardenv/"};
   const char* programs[2];
   choose_front_end(argc, argv, programs);

@@ -263,6 +263,23 @@ class SignalTest(CliTest):
 class StartTest(CliTest):
     """What the start does for speed changes nothing."""
 
+    def cpus_inside(self, **more):
+        done = subprocess.run([BIN, "run", "--no-venv", "--json", "--", "python3", "-c", "import os; print(*sorted(os.sched_getaffinity(0)))"],
+                              cwd=self.workspace, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
+        report = json.loads(done.stdout)
+        return [int(cpu) for cpu in report["stdout"].split()], report["enforced"]["cpu"]
+
+    def test_the_command_has_the_cpus_of_the_caller(self):
+        own = sorted(os.sched_getaffinity(0))
+        for _ in range(5):
+            inside, holder = self.cpus_inside()
+            if holder == "affinity":   # holds the limit: not all of them
+                self.assertTrue(inside and set(inside) <= set(own), inside)
+            else:
+                self.assertEqual(inside, own)
+        inside, _ = self.cpus_inside(preexec_fn=lambda: os.sched_setaffinity(0, {own[-1]}))
+        self.assertEqual(inside, [own[-1]])
+
     def test_a_configuration_that_only_the_front_end_finds_is_heeded(self):
         pathlib.Path(self.workspace, "policy.yaml").write_text('version: "1"\ndefault: deny\n')
         settings = tempfile.mkdtemp(prefix="wardenv-settings.")

@@ -74,15 +74,19 @@ void print_end(const engine::RunReport& report, const RunOptions& options) {
   if (!options.quiet) print_violations(report);
 }
 
-// `DESCRIPTOR,PID`, as sandbox/launch/wardenv_main.cc wrote it.
+// `DESCRIPTOR,PID,APART`, as sandbox/launch/wardenv_main.cc wrote it.
 std::optional<engine::ForkedLauncher> read_launcher(std::string_view text) {
-  engine::ForkedLauncher launcher;
-  const char* const end = text.data() + text.size();
-  const auto socket = std::from_chars(text.data(), end, launcher.socket);
-  if (socket.ec != std::errc() || socket.ptr == end || *socket.ptr != ',') return std::nullopt;
-  const auto pid = std::from_chars(socket.ptr + 1, end, launcher.pid);
-  if (pid.ec != std::errc() || pid.ptr != end) return std::nullopt;
-  return launcher;
+  int numbers[3] = {};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (int& number : numbers) {
+    if (&number != numbers && (at == end || *at++ != ',')) return std::nullopt;
+    const auto read = std::from_chars(at, end, number);
+    if (read.ec != std::errc()) return std::nullopt;
+    at = read.ptr;
+  }
+  if (at != end) return std::nullopt;
+  return engine::ForkedLauncher{numbers[0], numbers[1], numbers[2] != 0};
 }
 
 // While the sandbox is taken apart we have nothing to do, and at our own end somebody waits until all our pages are unmapped: so most of
