@@ -21,7 +21,7 @@ class NoTools : public Features {
   ToolResult call_tool(std::string_view, const nlohmann::json&, CallContext&) override { return failed("none"); }
 };
 
-class Memory : public Connection {
+class InMemory : public Connection {
  public:
   using Connection::Connection;
   [[nodiscard]] int fd() const override { return -1; }
@@ -39,24 +39,26 @@ class Memory : public Connection {
     do {
       shared_.io.restart();
       shared_.io.poll();
-      const bool written = std::exchange(written_, false);
-      if (written && !shut_) on_written({});
-    } while (written_ && !shut_);
+      const std::size_t written = std::exchange(written_, 0);
+      if (written > 0 && !shut_) on_written({}, written);
+    } while (written_ > 0 && !shut_);
   }
   std::string out;
 
  protected:
   void read_some() override { wants_ = true; }
-  void write_front(const std::string& data) override {
+  void write_some(std::string_view data) override {
     out += data;
-    written_ = true;
+    written_ = data.size();
   }
   void shut_sending() override {}
   void shut() override { shut_ = true; }
+  void reset() override { shut_ = true; }
+  void say_goodbye() override { shut_ = true; }
 
  private:
   bool wants_ = false;
-  bool written_ = false;
+  std::size_t written_ = 0;
   bool shut_ = false;
 };
 
@@ -66,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static NoTools features;
   static Server server(features, {});
   HttpShared shared(server, {.limits = {.head_bytes = 4096, .body_bytes = 8192}});
-  const auto connection = std::make_shared<Memory>(shared);
+  const auto connection = std::make_shared<InMemory>(shared);
   connection->start();
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   while (!rest.empty()) {
