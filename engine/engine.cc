@@ -285,6 +285,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
+  if (const Status noted = watch.end(); !noted && !report.error) report.error = noted.error();
   return report;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -32,12 +33,16 @@ std::string identity_of(const std::string& workspace) {
 
 std::string folder() { return state_folder() + "/made-inside"; }
 
-void note(const std::string& workspace) {
-  const std::string identity = identity_of(workspace);
-  std::error_code ignored;
-  const bool made = std::filesystem::create_directories(folder(), ignored);
+Status note(const std::string& workspace) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(folder(), error);
   if (made) (void)::chmod(state_folder().c_str(), 0700);
-  const UniqueFd fd(::open((folder() + "/" + identity).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const std::string identity = identity_of(workspace);
+  const std::string path = folder() + "/" + identity;
+  const UniqueFd fd(identity.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.valid()) return {};
+  return fail_errno(ErrorCode::kHost, "this run made the repository `" + workspace + "/.git`, and that can't be noted in `" + folder() + "`", errno,
+                    "remove `.git`, or the preset git-remote will take its remotes for yours");
 }
 
 }  // namespace
@@ -51,9 +56,12 @@ RepositoryWatch::RepositoryWatch(const RunRequest& request) {
 
 RepositoryWatch::~RepositoryWatch() {
   if (workspace_.empty()) return;
-  if (has_repository(workspace_)) note(workspace_);
   const std::lock_guard lock(mutex);
   under_way.erase(under_way.find(workspace_));
+}
+
+Status RepositoryWatch::end() const {
+  return workspace_.empty() || !has_repository(workspace_) ? Status() : note(workspace_);
 }
 
 bool repository_made_inside(const std::string& workspace) {

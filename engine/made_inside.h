@@ -9,13 +9,16 @@
 
 namespace wardenv::engine {
 
-// Alive during a run. Where the workspace can be written and has no repository, and has one at the end, that is noted in the state folder.
+// Alive during a run. Where the workspace can be written and has no repository, it is watched.
 class RepositoryWatch {
  public:
   explicit RepositoryWatch(const RunRequest& request);
   RepositoryWatch(const RepositoryWatch&) = delete;
   RepositoryWatch& operator=(const RepositoryWatch&) = delete;
   ~RepositoryWatch();
+
+  // After the run: a repository that is there now is noted in the state folder. An error: it is not, and a later run would take its remotes.
+  [[nodiscard]] Status end() const;
 
  private:
   std::string workspace_{};   // empty: nothing to watch

@@ -156,6 +156,20 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
         self.assertIn("refs/heads/", run.text, run)
 
     @both
+    def test_a_repository_that_a_run_made_and_that_cannot_be_noted_is_told(self):
+        make = ["sh", "-c", "git init -q . && git remote add origin https://allowed.test/repo.git"]
+        scratch = self.scratch()
+        run = self.inside([], make, scratch=scratch)
+        self.assertEqual((run.status, run.report["error"]), (0, None), "control: it can be noted")
+        shutil.rmtree(scratch.path(".git"))
+        shutil.rmtree(scratch.state, ignore_errors=True)
+        with open(scratch.state, "w"):
+            pass
+        self.addCleanup(os.remove, scratch.state)
+        run = self.inside([], make, scratch=scratch)
+        self.assertIn("can't be noted", str(run.report["error"]), run)
+
+    @both
     def test_curl(self, who):
         for url in ("http://allowed.test/", "https://allowed.test/"):
             self.assertIn("SERVED", self.inside(["allowed.test"], ["curl", "-sS", url], who, ["--ca-file", self.lab.ca]).text, url)
