@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -280,6 +282,33 @@ class Open(Project):
             for connection in held[:600]:
                 connection.close()
             self.assertTrue(wait_until(lambda: b" 200 " in server.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")))
+
+    def healthy(self, server):
+        return b" 200 " in server.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", timeout=1)
+
+    def test_out_of_descriptors_and_back(self):
+        limit = (128, 128)
+        with Http(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)) as server, contextlib.ExitStack() as stack:
+            self.assertTrue(self.healthy(server))
+            held = [stack.enter_context(socket.create_connection((server.host, server.port))) for _ in range(200)]
+            self.assertTrue(wait_until(lambda: len(os.listdir(f"/proc/{server.process.pid}/fd")) >= 128))
+            self.assertFalse(self.healthy(server))     # it is full, and says nothing
+            for connection in held:
+                connection.close()
+            self.assertTrue(wait_until(lambda: self.healthy(server)))
+
+    def soft_limit(self, pid):
+        return next(int(line.split()[3]) for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
+
+    def test_the_server_may_have_all_descriptors_and_nobody_else(self):
+        argv = [wt.WARDENV, "serve", "--http", "127.0.0.1:0", "--workspace", self.workspace]
+        with Http(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root,
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))) as server:
+            self.assertTrue(self.healthy(server))
+            self.assertEqual(self.soft_limit(server.process.pid), 400)
+            children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+            self.assertTrue(children)
+            self.assertEqual({self.soft_limit(child) for child in children}, {200})
 
     def test_keep_alive(self):
         server = self.serve_http(ALLOW)

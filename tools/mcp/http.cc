@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
@@ -101,6 +102,15 @@ std::string date_line() {
   return {text.data(), std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts)};
 }
 
+// The usual soft limit, 1024, is as many as there may be clients, and nothing would be left for tools. Sandboxes have limits of their own, and what
+// starts them was started before.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
@@ -111,6 +121,7 @@ struct HttpServer::Impl {
   Status listen();
   Status load_tls();
   void accept();
+  void accept_again();
   void welcome(tcp::socket socket);
   void sweep();
   void find_hung_up();
@@ -124,6 +135,7 @@ struct HttpServer::Impl {
   asio::steady_timer timer;
   std::atomic<std::size_t> count{0};
   unsigned sweeps = 0;
+  bool accepting = false;   // a wait for the next client is under way
   bool held_much = false;   // output, since memory was given back
 };
 
@@ -167,13 +179,19 @@ Status HttpServer::Impl::listen() {
 }
 
 void HttpServer::Impl::accept() {
+  accepting = true;
   acceptor.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
+    accepting = false;
     if (error == asio::error::operation_aborted) return;
     if (!error) welcome(std::move(socket));
     // Out of descriptors: the sweep tries again, instead of a loop that does nothing else.
     if (error && error != asio::error::connection_aborted) return;
     accept();
   });
+}
+
+void HttpServer::Impl::accept_again() {
+  if (!accepting && acceptor.is_open()) accept();
 }
 
 void HttpServer::Impl::welcome(tcp::socket socket) {
@@ -234,6 +252,7 @@ void HttpServer::Impl::sweep() {
   for (const auto& [id, streams] : shared.sessions) kept += streams.kept_bytes();
   for (auto& [id, streams] : shared.sessions) streams.sweep(now, kept > limits.all_kept_bytes ? Memory::kShort : Memory::kEnough);
   give_back_memory();
+  accept_again();
   if (++sweeps % 50 == 0) drop_ended_sessions();
   count = shared.connections.size();
   timer.expires_after(kSweep);
@@ -270,6 +289,7 @@ std::string HttpServer::url() const {
 }
 
 void HttpServer::run(int stop_fd) {
+  allow_many_descriptors();
   asio::posix::stream_descriptor stop(impl_->shared.io, dup(stop_fd));
   stop.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code&) { impl_->stop(); });
   impl_->accept();
