@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -100,17 +101,49 @@ class Story(unittest.TestCase):
                 with Http([wt.WARDENV, "serve", "--http", "127.0.0.1:0", "--workspace", folder, "--policy", self.policy], env=env) as server:
                     self.check(talk(kind, server.url, steps(folder, token), env), token)
 
-    def test_inspector(self):
-        folder = self.workspace("inspector")
+    def inspect(self, target, env, method, *options):
+        """One command of the inspector: its exit status and what it printed."""
         program = npm_packages.FOLDER / "node_modules/.bin/mcp-inspector"
-        command = [wt.WARDENV, "serve", "--stdio", "--workspace", folder, "--policy", self.policy]
-        with Http([wt.WARDENV, "serve", "--http", "127.0.0.1:0", "--workspace", folder, "--policy", self.policy], env=self.environment("inspector")) as server:
-            for target in ([server.url], ["--method", "tools/list", "--strict", "--", *command]):
-                with self.subTest(target[0]):
-                    arguments = target if "--method" in target else [*target, "--method", "tools/list", "--strict"]
-                    done = npm_packages.node(program, "--cli", *arguments, env=self.environment("inspector"))
-                    self.assertEqual(done.returncode, 0, done.stdout.decode()[-500:] + done.stderr.decode()[-3000:])
-                    self.assertGreater(len(json.loads(done.stdout)["tools"]), 10)
+        url, server = (target, []) if isinstance(target, list) else ([], ["--", *target])
+        done = npm_packages.node(program, "--cli", *url, "--method", method, *options, *server, env=env)
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except ValueError:
+            return done.returncode, done.stdout.decode()[-500:] + done.stderr.decode()[-3000:]
+
+    def inspector_story(self, name, target):
+        """The same, one command of the inspector a step: nobody can be asked, so the person approves between two calls."""
+        env, folder = self.environment(name), os.path.join(self.root, name)
+
+        def call(tool, **arguments):
+            given = json.dumps({"current_working_dir": folder, **arguments})
+            return self.inspect(target, env, "tools/call", "--tool-name", tool, "--tool-args-json", given)[1]
+        status, listed = self.inspect(target, env, "tools/list", "--strict")
+        self.assertEqual(status, 0, listed)
+        names = {tool["name"] for tool in listed["tools"]}
+        self.assertTrue({"init", "run_in_venv", "run_python", "list_files"} <= names)
+        self.assertNotIn("write_file", names)
+        for made in (call("init"), call("add_package", package_name="alpha")):
+            self.assertFalse(made.get("isError"), made)
+        self.assertEqual(call("run_in_venv", command="python", args=["-m", "unittest", "-q"])["structuredContent"]["exit_code"], 0)
+        self.assertIn("no shells", json.dumps(call("run_in_venv", command="sh", args=["-c", "true"])["structuredContent"]))
+        waiting = call("run_python", code="print(6 * 7)")["structuredContent"]
+        approve = [*json.loads(env["WARDENV_APPROVE"]), waiting["approval_id"]]
+        approved = subprocess.run(approve, capture_output=True, timeout=60)
+        self.assertEqual(approved.returncode, 0, approved)
+        self.assertIn("42", call("run_python", code="print(6 * 7)")["structuredContent"]["stdout"])
+        self.assertEqual(call("run_in_venv", command="python", args=["-c", "pass"])["structuredContent"]["exit_code"], 0)
+        self.assertGreater(call("run_in_venv", command="python", args=["-c", "pass"])["structuredContent"]["retry_after_ms"], 0)
+
+    def test_inspector(self):
+        with self.subTest("stdio"):
+            folder = self.workspace("inspector-stdio")
+            state = "WARDENV_STATE=" + self.environment("inspector-stdio")["WARDENV_STATE"]     # it hands a server no environment
+            self.inspector_story("inspector-stdio", ("/usr/bin/env", state, wt.WARDENV, "serve", "--stdio", "--workspace", folder, "--policy", self.policy))
+        with self.subTest("http"):
+            folder, env = self.workspace("inspector-http"), self.environment("inspector-http")
+            with Http([wt.WARDENV, "serve", "--http", "127.0.0.1:0", "--workspace", folder, "--policy", self.policy], env=env) as server:
+                self.inspector_story("inspector-http", [server.url])
 
 
 if __name__ == "__main__":
