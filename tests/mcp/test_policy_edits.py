@@ -163,6 +163,24 @@ class OfOneGrant(Edited):
         after = server.post(request("tools/list"), {**head, "Mcp-Session-Id": session.headers["mcp-session-id"]}, plain=True)
         self.assertEqual(after.status, 401)
 
+    def test_without_any_token_left_nobody_is_let_in(self):
+        digest = hashlib.sha256(b"a" * 40).hexdigest()
+        head = {"Authorization": "Bearer " + "a" * 40}
+        for grants in ({}, {"agent": {}}):
+            with self.subTest(grants=grants):
+                self.edit(json.dumps({"version": "1", "default": "allow", "grants": {"agent": {"token_sha256": digest}}}))
+                server = self.start(Http, "--http", "127.0.0.1:0")
+                self.assertEqual(server.post(modern("tools/list"), head).status, 200)
+                self.edit(json.dumps({"version": "1", "default": "allow", "grants": grants}))
+                self.assertTrue(wait_until(lambda: server.post(modern("tools/list"), head).status == 401))
+                self.assertEqual(server.post(modern("tools/list")).status, 401)
+
+    def test_a_token_that_comes_with_an_edit_is_asked_for_from_then_on(self):
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        self.assertEqual(server.post(modern("tools/list")).status, 200)
+        self.edit(json.dumps({"version": "1", "default": "allow", "grants": {"agent": {"token_sha256": hashlib.sha256(b"a" * 40).hexdigest()}}}))
+        self.assertTrue(wait_until(lambda: server.post(modern("tools/list")).status == 401))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -242,6 +242,7 @@ void HttpServer::Impl::give_back_memory() {
 void HttpServer::Impl::sweep() {
   const auto now = Clock::now();
   shared.date = date_line();
+  shared.asks_for_tokens();   // also where nobody called meanwhile
   find_hung_up();
   std::vector<std::shared_ptr<Connection>> all;
   for (Connection* connection : shared.connections) all.push_back(connection->shared_from_this());

@@ -39,7 +39,7 @@ struct HttpOptions {
   std::string default_grant{};      // who calls, where no tokens are asked for
   // Whose token this is; none: nobody's. Empty: no tokens are asked for, which is refused on an address that others can reach.
   std::function<std::optional<std::string>(std::string_view token)> grant_of_token{};
-  // Whether any tokens are given out, asked for each request: a policy may change. Empty: yes. Where others can reach us they are always asked for.
+  // Whether any tokens are given out: a policy may change. Empty: yes. Once it was so, and where others can reach us, they are asked for until the end.
   std::function<bool()> asks_for_tokens{};
   std::function<std::string()> metrics{};   // the text of /metrics; empty: 404
   std::string resource_name = "Wardenv";    // for the metadata of RFC 9728

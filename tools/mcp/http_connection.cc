@@ -63,6 +63,12 @@ const char* reason_of(int status) {
   }
 }
 
+bool HttpShared::asks_for_tokens() {
+  if (asked_for_tokens || !options.grant_of_token) return asked_for_tokens;
+  asked_for_tokens = !origins.loopback_only || !options.asks_for_tokens || options.asks_for_tokens();
+  return asked_for_tokens;
+}
+
 SessionStreams& HttpShared::streams_of(const std::string& session, const std::string& grant) {
   SessionStreams& streams = sessions[session];
   streams.grant = grant;
@@ -133,9 +139,7 @@ bool Connection::admit() {
   const std::string_view path = view(parser_->get().target());
   const bool open_to_all = path == "/healthz" || path.starts_with(kMetadataPath) || parser_->get().method() == http::verb::options;
   grant_ = shared_.options.default_grant;
-  const HttpOptions& options = shared_.options;
-  const bool asked = options.grant_of_token && (!shared_.origins.loopback_only || !options.asks_for_tokens || options.asks_for_tokens());
-  if (!asked || open_to_all) return true;
+  if (!shared_.asks_for_tokens() || open_to_all) return true;
   const auto token = bearer_of(field("Authorization"));
   const auto grant = token ? shared_.options.grant_of_token(*token) : std::nullopt;
   if (!grant) return challenge(token ? "invalid_token" : ""), false;

@@ -33,9 +33,12 @@ struct HttpShared {
   std::string date;                           // the header line, made anew every second
   std::size_t out_bytes = 0;                  // of all connections
   bool stopping = false;
+  bool asked_for_tokens = false;
   boost::asio::io_context io{1};              // last: its handlers hold connections
 
   HttpShared(Server& server_in, HttpOptions options_in) : server(server_in), options(std::move(options_in)) {}
+  // Once asked for, always: an edit of the policy that takes the last token away locks everybody out, and lets nobody in.
+  bool asks_for_tokens();
   SessionStreams& streams_of(const std::string& session, const std::string& grant);
 };
 
