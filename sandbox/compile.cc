@@ -219,6 +219,8 @@ class Compiler {
     if (spec_.network != Network::kHost) {
       flags |= CLONE_NEWNET;
       plan_.enforced.namespaces.emplace_back("network");
+    } else {
+      plan_.enforced.degraded.emplace_back("network:host");
     }
     for (const char* name : {"ipc", "uts", "cgroup"}) plan_.enforced.namespaces.emplace_back(name);
     if (spec_.clock == Clock::kOwnNamespace) {

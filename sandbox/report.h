@@ -38,7 +38,7 @@ struct Enforced {
   Holder memory = Holder::kNone;
   Holder processes = Holder::kNone;
   Holder cpu = Holder::kNone;
-  std::vector<std::string> degraded{};    // names given to --allow-degraded that took effect
+  std::vector<std::string> degraded{};    // what is weaker than the default: names of --allow-degraded that took effect, network:host, seccomp:NAME of a profile
   bool operator==(const Enforced&) const = default;
 };
 

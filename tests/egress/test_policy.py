@@ -111,3 +111,12 @@ class PolicyTest(EgressTest):
         run, _ = self.run_with({"network": "host"}, ["true"])
         self.assertEqual(run.status, 0, run)
         self.assertNotIn("network", run.report["enforced"]["namespaces"])
+        self.assertEqual(run.report["enforced"]["degraded"], ["network:host"])
+
+    def test_the_host_network_is_a_weakening_that_is_said(self):
+        for network, degraded in (("host", ["network:host"]), ("none", []), ("egress", [])):
+            scratch = self.scratch()
+            self.assertEqual(scratch.run(["true"], "--network", network).report["enforced"]["degraded"], degraded)
+            done = t.execute([t.WARDENV, "run", *scratch.options("--quiet", "--network", network), "--", "true"], scratch.user,
+                             env=t.environment(scratch.user, scratch.state), cwd=scratch.root)
+            self.assertEqual(done.stderr.count(b"wardenv: weakened: network:host"), len(degraded), done)

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -60,6 +61,13 @@ void print_violations(const engine::RunReport& report) {
   }
 }
 
+// The report's `enforced.degraded` says it too. Not for --quiet to hide, as a profile may have granted it unseen.
+void print_weakening(const engine::RunReport& report) {
+  const auto& degraded = report.enforced.degraded;
+  if (std::find(degraded.begin(), degraded.end(), "network:host") == degraded.end()) return;
+  std::fputs("wardenv: weakened: network:host: this run had the host's network, whole and unwatched; --network egress gives single hosts by name\n", stderr);
+}
+
 void print_end(const engine::RunReport& report, const RunOptions& options) {
   using engine::Outcome;
   const auto& limits = options.request.limits;
@@ -70,6 +78,7 @@ void print_end(const engine::RunReport& report, const RunOptions& options) {
     std::fprintf(stderr, "wardenv: killed for memory: the limit is %llu bytes — more is given by --memory\n",
                  static_cast<unsigned long long>(limits.memory_bytes));
   }
+  print_weakening(report);
   if (report.error) complain(*report.error);
   if (!options.quiet) print_violations(report);
 }
