@@ -49,6 +49,7 @@ struct RunRequest {
   VenvAccess venv_access = VenvAccess::kReadOnly;  // used by profiles; not reachable from the command line
   std::optional<std::string> venv_within;          // a real path: the venv must lie in that folder once every link to it is followed
   std::string workspace = ".";
+  std::optional<std::string> workspace_within;     // a real path: the workspace must lie in that folder once every link to it is followed
   std::optional<std::string> cwd;         // inside the workspace; default: the workspace
   Access access = Access::kDirect;
   sandbox::Network network = sandbox::Network::kNone;

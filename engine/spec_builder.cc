@@ -84,6 +84,10 @@ Status check_apart(const RunRequest& request, const sandbox::SandboxSpec& spec, 
 Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   auto workspace = resolve_workspace(request.workspace, request.cwd, request.access, state_folder());
   if (!workspace) return tl::unexpected(workspace.error());
+  if (request.workspace_within && !is_beneath(workspace->dir, *request.workspace_within)) {
+    return fail(ErrorCode::kBadInput, "the workspace `" + request.workspace + "` leads out of `" + *request.workspace_within + "`",
+                "a folder above it was replaced by a symbolic link; call again once that is undone");
+  }
   WARDENV_TRY(check_apart(request, spec, workspace->dir));
   append(spec.mounts, workspace->mounts);
   append(spec.symlinks, workspace->symlinks);

@@ -38,6 +38,7 @@ RunRequest creation(const Runner& runner, const std::string& venv) {
   RunRequest request = runner.granted;
   request.argv = create_command(runner.installer, venv);
   request.workspace = venv;   // nothing else of the project is seen
+  request.workspace_within = venv;   // a run in the background may put a link above it after make_folder()
   request.cwd.reset();
   request.venv.reset();
   request.venv_within.reset();

@@ -195,6 +195,31 @@ TEST_CASE("a venv that leads elsewhere is none") {
   CHECK(bench.engine.run(late).exit_code == 0);
 }
 
+// What a run in the background can do between the making of the folder and the run that fills it.
+TEST_CASE("init writes nothing to where a link leads that came meanwhile") {
+  Bench bench;
+  ScratchFolder elsewhere;
+  std::filesystem::create_directories(bench.path("b"));
+  std::filesystem::create_directories(elsewhere.path() + "/.venv");
+  const Place inside = *bench.workspaces.folder(bench.path("b"));
+  Runner runner = bench.runner();
+  const auto run = runner.run;
+  runner.run = [&](const RunRequest& request) {
+    std::filesystem::rename(bench.path("b"), bench.path("moved"));
+    std::filesystem::create_directory_symlink(elsewhere.path(), bench.path("b"));
+    return run(request);
+  };
+  const Outcomes swapped = init_project(runner, inside);
+  REQUIRE(swapped.error);
+  CHECK(swapped.error->message.find("leads out") != std::string::npos);
+  CHECK(std::filesystem::is_empty(elsewhere.path() + "/.venv"));
+  CHECK_FALSE(std::filesystem::exists(bench.path("moved/.venv")));   // what was made is gone
+
+  std::filesystem::remove(bench.path("b"));
+  std::filesystem::rename(bench.path("moved"), bench.path("b"));
+  CHECK(init_project(bench.runner(), inside).made_venv);
+}
+
 TEST_CASE("an environment that could not be made leaves nothing behind") {
   Bench bench;
   Runner runner = bench.runner();
