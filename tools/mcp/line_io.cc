@@ -8,6 +8,11 @@
 #include <utility>
 
 namespace wardenv::mcp {
+namespace {
+
+constexpr std::size_t kKeptBytes = 65536;   // of what was written already
+
+}  // namespace
 
 void LineReader::add(std::string_view bytes, const Take& take) {
   while (!bytes.empty()) {
@@ -65,16 +70,26 @@ void LineWriter::write_some() {
     }
     written_ += static_cast<std::size_t>(count);
   }
-  if (written_ >= backlog_.size()) {
-    backlog_.clear();
-    if (backlog_.capacity() > 65536) backlog_.shrink_to_fit();
-    written_ = 0;
-  }
+  forget_written();
+}
+
+// Also of a reader that is always a little behind; each byte is moved once at most for each that was taken.
+void LineWriter::forget_written() {
+  const bool all = written_ >= backlog_.size();
+  if (!all && (written_ <= kKeptBytes || written_ <= backlog_.size() / 2)) return;
+  backlog_.erase(0, written_);
+  written_ = 0;
+  if (backlog_.capacity() > kKeptBytes && backlog_.size() < backlog_.capacity() / 4) backlog_.shrink_to_fit();
 }
 
 std::size_t LineWriter::backlog() const {
   std::lock_guard lock(mutex_);
   return backlog_.size() - written_;
+}
+
+std::size_t LineWriter::held() const {
+  std::lock_guard lock(mutex_);
+  return backlog_.capacity();
 }
 
 bool LineWriter::broken() const {

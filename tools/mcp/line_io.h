@@ -35,10 +35,12 @@ class LineWriter {
   void write(std::string line);
   void flush();                               // as much as goes now
   [[nodiscard]] std::size_t backlog() const;  // bytes that wait
+  [[nodiscard]] std::size_t held() const;     // bytes of memory for them
   [[nodiscard]] bool broken() const;          // the other side has closed
 
  private:
   void write_some();
+  void forget_written();
   void wake() const;
 
   const int fd_;
