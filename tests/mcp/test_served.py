@@ -45,6 +45,7 @@ class Project(Served):
 
 
 ALLOW = {"version": "1", "default": "allow"}
+TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 
 
 class Told(Project):
@@ -94,6 +95,27 @@ class Told(Project):
             status = self.tool("run_status", run_id=started["run_id"], wait_seconds=5)
         self.assertEqual((status["stdout"], status["stderr"]), ("out\n", "err\n"), status)
 
+    def test_a_long_run_becomes_a_task_without_a_token(self):
+        """The command ends by a file that is written once the task was handed back: a call that is no task is never answered."""
+        server = self.serve(ALLOW)
+        message = {"name": "run_in_venv", "arguments": self.in_venv("sh", "-c", "while [ ! -e go ]; do sleep 0.1; done; echo went")}
+        server.send(modern("tools/call", message, "long", TASKS))
+        try:
+            created = server.answer("long")["result"]
+        finally:
+            open(os.path.join(self.workspace, "go"), "w").close()
+        self.assertEqual((created["resultType"], created["status"]), ("task", "working"), created)
+        self.assertEqual([each for each in server.seen if each.get("method") == "notifications/progress"], [])
+        got = {}
+
+        def ended():
+            got.update(server.ask(modern("tasks/get", {"taskId": created["taskId"]}, f"get {len(server.seen)}", TASKS))["result"])
+            return got["status"] != "working"
+        self.assertTrue(wait_until(ended))
+        self.assertEqual((got["status"], got["result"]["structuredContent"]["stdout"]), ("completed", "went\n"), got)
+        short = server.ask(modern("tools/call", message, "short", TASKS))["result"]     # the file is there: at once
+        self.assertEqual(short["resultType"], "complete")
+
     def test_a_command_has_no_descriptor_of_ours(self):
         """Neither the wire nor anything else: what it writes to any number is not heard by the client (every line of the wire is parsed)."""
         self.serve(ALLOW)
@@ -133,6 +155,38 @@ class Approvals(Project):
         self.assertTrue(self.legacy(server, "pretended", "accept", approve=False)["isError"])
         done = self.legacy(server, "approved", "accept", approve=True)
         self.assertEqual(done["structuredContent"]["stdout"], "approved\n", done)
+
+    def is_refused(self, server, id):
+        result = server.answer(id)["result"]
+        self.assertTrue(result["isError"])
+        self.assertIn("approvals approve", json.dumps(result), "it must say how")
+
+    def test_questions_that_nobody_answers_leave_threads_for_others(self):
+        server = self.serve(self.POLICY, "--concurrency", "4")
+        server.open(capabilities={"elicitation": {}})
+        for number in range(6):
+            server.send(request("tools/call", {"name": "run_in_venv", "arguments": self.in_venv("echo", str(number))}, f"q{number}"))
+
+        def refused():
+            return [each["id"] for each in server.seen if "result" in each and str(each["id"]).startswith("q")]
+
+        def asked():
+            return [each for each in server.seen if each.get("method") == "elicitation/create"]
+        while len(refused()) + len(asked()) < 6:
+            server.next()
+        self.assertEqual((len(refused()), len(asked())), (4, 2))     # half of the workers wait
+        self.is_refused(server, refused()[0])
+        code = {"current_working_dir": self.workspace, "code": "print(1)"}
+        self.assertFalse(server.ask(request("tools/call", {"name": "run_python", "arguments": code}, "other"))["result"].get("isError"))
+
+    def test_quick_tools_never_wait_for_a_person(self):
+        server = self.serve({**ALLOW, "tools": {"write_file": {"action": "require_approval", "reason": "a person must look"}}})
+        server.open(capabilities={"elicitation": {}})
+        for number in range(3):
+            server.send(request("tools/call", {"name": "write_file", "arguments": {"current_working_dir": self.workspace, "path": f"{number}", "content": ""}}, f"w{number}"))
+        self.assertFalse(server.ask(request("tools/call", {"name": "list_runs"}, "quick"))["result"].get("isError"))
+        for number in range(3):
+            self.is_refused(server, f"w{number}")
 
     def modern(self, server, id, **more):
         return server.ask(modern("tools/call", {"name": "run_in_venv", "arguments": self.in_venv("echo", "approved"), **more}, id, {"elicitation": {}}))

@@ -65,6 +65,7 @@ void call_tool(Core& core, const ExchangePtr& exchange) {
   const auto call = prepared(core, exchange);
   if (!call) return;
   call->set_long_running(long_running);
+  call->set_may_wait(lane == Lane::kWorker);
   if (long_running == LongRunning::kRequired && !call->become_task()) return finish(*call, failed(kBusyText));
   if (lane == Lane::kInline) return run(core, *call);
   submit(core, lane == Lane::kQuick ? core.quick : core.workers, call);

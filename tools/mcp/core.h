@@ -2,6 +2,7 @@
 // Inside of the server: what its parts share. Not for other folders.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -90,6 +91,7 @@ struct Core {
   std::set<std::shared_ptr<Listener>> listeners;
   std::set<std::shared_ptr<RunningCall>> running;
   bool closing = false;
+  std::atomic<std::size_t> waiting{0};             // questions to clients, each with a thread of the workers
 
   std::shared_mutex facts_mutex;
   std::map<std::string, ToolFacts, std::less<>> facts;

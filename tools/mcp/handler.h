@@ -78,7 +78,7 @@ struct InputRequest {
   std::string params{};
 };
 
-// kUnsupported: the client never declared that it can answer such a thing. kPending: return input_required() now; the same call comes again
+// kUnsupported: the client never declared that it can answer such a thing, or no thread may wait for it now. kPending: return input_required() now; the same call comes again
 // with the answers. kCancelled: the call was cancelled, or the client gone, while we waited. kFailed: the client answered with an error.
 enum class AskState { kAnswered, kPending, kUnsupported, kCancelled, kFailed };
 
@@ -113,7 +113,7 @@ class CallContext {
   [[nodiscard]] virtual bool cancelled() const = 0;
 
   // Progress goes out only where the client gave a token, and only where `done` has grown; else it is dropped. At a call's begin and every
-  // few seconds: clients give up after 60 s of silence.
+  // few seconds: clients give up after 60 s of silence. Without a token too where the call may become a task: progress() makes it one.
   [[nodiscard]] virtual bool wants_progress() const = 0;
   virtual void progress(double done, std::optional<double> total, std::string_view message) = 0;
 

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tools/mcp/strict_json.h"
@@ -35,6 +36,21 @@ bool fits(const std::string& method, const json& answer) {
   const json* content = member(answer, "content");
   return action != nullptr && (*action == "accept" || *action == "decline" || *action == "cancel") && (content == nullptr || content->is_object());
 }
+
+// A place among the questions that wait for an answer: half of the workers stay free of them, whatever clients leave unanswered.
+class WaitingPlace {
+ public:
+  explicit WaitingPlace(Core& core) : core_(core), held_(++core.waiting <= std::max<std::size_t>(core.options.workers.threads / 2, 1)) {}
+  WaitingPlace(const WaitingPlace&) = delete;
+  WaitingPlace& operator=(const WaitingPlace&) = delete;
+  ~WaitingPlace() { --core_.waiting; }
+
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  Core& core_;
+  const bool held_;
+};
 
 void append_number(std::string& out, double value) {
   if (!std::isfinite(value)) value = 0;
@@ -93,6 +109,10 @@ bool RunningCall::begin() {
 std::shared_ptr<Task> RunningCall::task() const {
   std::lock_guard lock(mutex_);
   return task_;
+}
+
+bool RunningCall::can_be_task() const {
+  return exchange_->era == Era::kModern && exchange_->knows_tasks() && exchange_->message.method == "tools/call";
 }
 
 void RunningCall::leave() {
@@ -195,8 +215,11 @@ Answers RunningCall::ask(std::span<const InputRequest> requests, std::string_vie
     if (!client_can(needed_for(request.method))) return {AskState::kUnsupported, {}};
   }
   if (cancelled()) return {AskState::kCancelled, {}};
-  if (const auto task = this->task()) return task->ask(requests, [&] { tell_task(core_, *task); });
-  return exchange_->era == Era::kModern ? ask_modern(requests, state) : ask_legacy(requests);
+  const auto task = this->task();
+  if (!task && exchange_->era == Era::kModern) return ask_modern(requests, state);   // the call comes again: nothing waits
+  const WaitingPlace place(core_);
+  if (!may_wait_ || !place.held()) return {AskState::kUnsupported, {}};
+  return task ? task->ask(requests, [&] { tell_task(core_, *task); }) : ask_legacy(requests);
 }
 
 Answers RunningCall::ask_legacy(std::span<const InputRequest> requests) {
@@ -241,7 +264,7 @@ Answers RunningCall::ask_modern(std::span<const InputRequest> requests, std::str
 bool RunningCall::become_task() {
   std::lock_guard becoming(becoming_);
   if (task()) return true;
-  if (exchange_->era != Era::kModern || !exchange_->knows_tasks() || exchange_->message.method != "tools/call" || cancelled()) return false;
+  if (!can_be_task() || cancelled()) return false;
   auto task = core_.tasks.create(exchange_->caller.grant, weak_from_this());
   if (!task) return false;
   bool too_late = false;

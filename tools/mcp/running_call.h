@@ -33,7 +33,8 @@ class RunningCall : public CallContext, public Cancellable, public std::enable_s
   [[nodiscard]] const Caller& caller() const override { return exchange_->caller; }
   int cancel_fd() override;
   [[nodiscard]] bool cancelled() const override { return cancelled_.load(); }
-  [[nodiscard]] bool wants_progress() const override { return !token_.empty(); }
+  // Where there is no token, progress() can still make it a task.
+  [[nodiscard]] bool wants_progress() const override { return !token_.empty() || (long_running_ == LongRunning::kYes && can_be_task()); }
   void progress(double done, std::optional<double> total, std::string_view message) override;
   void log(LogLevel level, std::string_view logger, std::string_view data) override;
   Answers ask(std::span<const InputRequest> requests, std::string_view state) override;
@@ -44,11 +45,14 @@ class RunningCall : public CallContext, public Cancellable, public std::enable_s
 
   [[nodiscard]] const Exchange& exchange() const { return *exchange_; }
   void set_long_running(LongRunning value) { long_running_ = value; }
+  // Whether its thread may wait for a person: never one that others need soon.
+  void set_may_wait(bool value) { may_wait_ = value; }
 
  private:
   bool end(std::string_view ending);
   void leave();
   [[nodiscard]] std::shared_ptr<Task> task() const;
+  [[nodiscard]] bool can_be_task() const;
   [[nodiscard]] StateBinding binding() const;
   std::optional<std::string> take_responses();
   Answers ask_legacy(std::span<const InputRequest> requests);
@@ -58,6 +62,7 @@ class RunningCall : public CallContext, public Cancellable, public std::enable_s
   const ExchangePtr exchange_;
   const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   LongRunning long_running_ = LongRunning::kNo;
+  bool may_wait_ = false;
   std::string name_;
   std::string arguments_;                      // JSON text; made where a state is bound to it
   std::string token_;                          // progress token, JSON text

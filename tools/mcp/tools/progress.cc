@@ -10,6 +10,7 @@
 namespace wardenv::mcp {
 namespace {
 
+constexpr std::chrono::seconds kFirst{2};   // when a call that is still under way can become a task
 constexpr std::chrono::seconds kInterval{3};
 constexpr std::size_t kMaxLine = 200;
 
@@ -55,7 +56,7 @@ void Progress::watch(std::string_view chunk) {
 
 void Progress::tell_every_few_seconds() {
   std::unique_lock lock(mutex_);
-  for (double done = 1; !wake_.wait_for(lock, kInterval, [this] { return over_; }); ++done) {
+  for (double done = 1; !wake_.wait_for(lock, done == 1 ? kFirst : kInterval, [this] { return over_; }); ++done) {
     bool changed = false;
     const std::string line = engine::to_utf8(last_line_.empty() ? line_ : last_line_, changed);
     lock.unlock();

@@ -18,7 +18,7 @@ enum class Shown { kNothing, kOutput };
 
 class Progress {
  public:
-  // Starts a thread only where the client wants to hear. REQUIRES: `context` outlives this.
+  // Starts a thread only where the client wants to hear, or the call may become a task. REQUIRES: `context` outlives this.
   Progress(CallContext& context, std::string what, Shown shown);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
