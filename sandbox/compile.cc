@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "sandbox/base/kernel.h"
+#include "sandbox/holders.h"
+#include "sandbox/mount_order.h"
 #include "sandbox/plan.h"
 #include "sandbox/seccomp/builtin.h"
+#include "sandbox/spec_check.h"
 
 namespace wardenv::sandbox {
 namespace {
@@ -41,47 +43,43 @@ constexpr std::array kMaskedProc = {
     Masked{"/proc/sys/kernel/random/boot_id", kEmptyFile}};
 constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 
-// What a resource is limited by, chosen once from spec and facts.
-struct Holders {
-  bool cgroup = false;
-  std::uint64_t cpus = 0;   // affinity: how many whole CPUs
-};
-
 class Compiler {
  public:
-  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts) {}
+  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)) {}
 
   Result<LaunchPlan> compile() {
-    WARDENV_TRY(check());
-    WARDENV_TRY(choose_holders());
+    WARDENV_TRY(check(spec_));
+    auto holders = choose_holders(spec_, facts_, plan_.enforced);
+    if (!holders) return tl::unexpected(holders.error());
+    holders_ = *holders;
+    plan_.watchdog = !holders_.cgroup;
     copy_command();
     clone();
     network();
     identity();
-    sort_mounts();
-    open_trees(early_);
+    open_trees(mounts_.early);
     open_devices();
     new_root();
-    attach_mounts(early_);
+    attach_mounts(mounts_.early);
     devices();
     proc();
     masks();
     landlock_ruleset();
-    landlock_allow(early_);
+    landlock_allow(mounts_.early);
     if (facts_.is_root()) step({.op = Op::kPivot});   // what comes later is opened by the launcher
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
     limits_from_cgroup();
-    open_trees(late_);
+    open_trees(mounts_.late);
     listen();
     symlinks(Part::kLate);
-    attach_mounts(late_);
+    attach_mounts(mounts_.late);
     protect();
     if (!facts_.is_root()) step({.op = Op::kPivot});
     step({.op = Op::kSealRoot});
     resource_limits();
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});
-    landlock_allow(late_);
+    landlock_allow(mounts_.late);
     landlock_restrict();
     step({.op = Op::kCloseDescriptors});
     seccomp();
@@ -91,59 +89,6 @@ class Compiler {
 
  private:
   void step(PlanStep item) { plan_.steps.push_back(std::move(item)); }
-
-  [[nodiscard]] Status check() const {
-    if (spec_.argv.empty() || spec_.argv[0].empty()) return fail(ErrorCode::kBadInput, "no command to run");
-    auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-    if (std::any_of(spec_.argv.begin(), spec_.argv.end(), has_nul)) {
-      return fail(ErrorCode::kBadInput, "an argument of the command contains a NUL byte");
-    }
-    if (std::any_of(spec_.env.begin(), spec_.env.end(), has_nul)) {
-      return fail(ErrorCode::kBadInput, "an environment variable contains a NUL byte");
-    }
-    auto too_long = [](const std::string& text) { return text.size() >= 128 * 1024; };  // MAX_ARG_STRLEN, execve(2)
-    if (std::any_of(spec_.argv.begin(), spec_.argv.end(), too_long)) {
-      return fail(ErrorCode::kBadInput, "an argument of the command is longer than 128 KiB", "put the text into a file of the workspace");
-    }
-    if ((spec_.network == Network::kEgress) != (spec_.listen_port != 0)) return fail(ErrorCode::kBadInput, "a proxy belongs to named egress, and that to a proxy");
-    if (spec_.limits.processes == 0) return fail(ErrorCode::kBadInput, "a sandbox needs at least one process");
-    if (spec_.limits.memory_bytes < (4ULL << 20)) return fail(ErrorCode::kBadInput, "a memory limit below 4M cannot start any program");
-    if (!(spec_.limits.cpus > 0.0)) return fail(ErrorCode::kBadInput, "a sandbox needs some CPU; for example 1.0");
-    return {};
-  }
-
-  // Holders of memory, processes and CPU: control groups where they can be had, else the best that an ordinary process can do.
-  Status choose_holders() {
-    holders_.cgroup = facts_.cgroup.kind != CgroupKind::kNone;
-    Enforced& enforced = plan_.enforced;
-    if (holders_.cgroup) {
-      const Holder holder = facts_.cgroup.kind == CgroupKind::kV2 ? Holder::kCgroup2 : Holder::kCgroup1;
-      enforced.memory = enforced.processes = enforced.cpu = holder;
-      return {};
-    }
-    if (spec_.require_cgroup) {
-      return fail(ErrorCode::kUnenforceable, "control groups are required, and none can be made here: " + facts_.cgroup.why_not,
-                  "run `wardenv doctor` for the way to get them, or leave out --require-cgroup");
-    }
-    enforced.memory = Holder::kWatchdog;
-    enforced.processes = Holder::kRlimit;
-    enforced.cpu = Holder::kAffinity;
-    plan_.watchdog = true;
-    return choose_affinity();
-  }
-
-  // Whole CPUs, rounded down: never more than was asked for. Less than one whole CPU has no holder without control groups.
-  Status choose_affinity() {
-    holders_.cpus = std::min<std::uint64_t>(static_cast<std::uint64_t>(std::floor(spec_.limits.cpus)), facts_.cpus.size());
-    if (holders_.cpus > 0) return {};
-    if (!spec_.degradable.cpu) {
-      return fail(ErrorCode::kUnenforceable, "less than one CPU can only be held by control groups, and none can be made here: " + facts_.cgroup.why_not,
-                  "ask for --cpu 1, or accept a whole CPU with --allow-degraded=cpu");
-    }
-    holders_.cpus = 1;
-    plan_.enforced.degraded.emplace_back("cpu");
-    return {};
-  }
 
   void copy_command() {
     plan_.argv = spec_.argv;
@@ -174,21 +119,6 @@ class Compiler {
   [[nodiscard]] int cgroup_slots() const {
     if (!holders_.cgroup) return 0;
     return facts_.cgroup.kind == CgroupKind::kV1 ? 3 : 1;
-  }
-
-  // Parents before children, so that nothing is covered by what comes later. A part of the host's system that lies below a folder
-  // of the run has to wait for it.
-  void sort_mounts() {
-    std::vector<std::size_t> order(spec_.mounts.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return spec_.mounts[a].target < spec_.mounts[b].target; });
-    for (std::size_t index : order) {
-      const Mount& mount = spec_.mounts[index];
-      const bool below = std::any_of(spec_.mounts.begin(), spec_.mounts.end(),
-                                     [&](const Mount& other) { return !other.stable && is_beneath(mount.target, other.target); });
-      (mount.stable && !below ? early_ : late_).push_back(index);
-    }
   }
 
   // Control group, devices, mounts: the slots of what is done ahead do not depend on the mounts of the single run, which come last.
@@ -287,7 +217,7 @@ class Compiler {
   enum class Part { kEarly, kLate };
 
   void symlinks(Part part) {
-    for (const Symlink& link : own_symlinks()) {
+    for (const Symlink& link : own_symlinks(spec_)) {
       if (link.stable != (part == Part::kEarly)) continue;
       if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
       step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
@@ -302,63 +232,26 @@ class Compiler {
     step({.op = Op::kFolder, .text = path, .a = mode});
   }
 
-  static bool is_beneath(const std::string& path, const std::string& folder) {
-    return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
-  }
-
-  // Links below something that is mounted exist there already.
-  [[nodiscard]] std::vector<Symlink> own_symlinks() const {
-    std::vector<Symlink> links;
-    for (const Symlink& link : spec_.symlinks) {
-      const bool covered = std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [&](const Mount& m) { return is_beneath(link.path, m.target); });
-      const bool twice = std::any_of(links.begin(), links.end(), [&](const Symlink& l) { return l.path == link.path; });
-      if (!covered && !twice) links.push_back(link);
-    }
-    return links;
-  }
-
   void attach_mounts(const std::vector<std::size_t>& mounts) {
     for (std::size_t index : mounts) {
       const Mount& mount = spec_.mounts[index];
       std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
-      if (in_own_root(mount)) flags |= wire::kFlagOwnRoot;
+      if (in_own_root(spec_, mount)) flags |= wire::kFlagOwnRoot;
       step({.op = Op::kAttach, .flags = flags, .slot = slot_of(index), .text = mount.target});
     }
-  }
-
-  // Neither inside another mount nor where the command writes: the folders on the way are ours.
-  [[nodiscard]] bool in_own_root(const Mount& mount) const {
-    for (const std::string& folder : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
-      if (is_beneath(mount.target, folder)) return false;
-    }
-    return std::none_of(spec_.mounts.begin(), spec_.mounts.end(),
-                        [&](const Mount& other) { return &other != &mount && is_beneath(mount.target, other.target); });
   }
 
   // A folder on the way to a protected path is bound over itself: what is a mount point can't be renamed (rename(2), EBUSY).
   void protect() {
     std::vector<std::string> done;
     for (const std::string& path : spec_.read_only_again) {
-      for (const std::string& parent : folders_between(path)) {
+      for (const std::string& parent : folders_between(spec_, path)) {
         if (std::find(done.begin(), done.end(), parent) != done.end()) continue;
         done.push_back(parent);
         step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = parent, .a = kNoSuid | kNoDev});
       }
       step({.op = Op::kRebind, .text = path, .a = kReadOnly | kNoSuid | kNoDev});
     }
-  }
-
-  // Folders below the writable mount that holds `path`, above `path` itself, outermost first.
-  [[nodiscard]] std::vector<std::string> folders_between(const std::string& path) const {
-    std::size_t base = 0;
-    for (const Mount& mount : spec_.mounts) {
-      if (is_beneath(path, mount.target)) base = std::max(base, mount.target.size());
-    }
-    std::vector<std::string> folders;
-    for (std::size_t end = path.find('/', base + 1); end != std::string::npos; end = path.find('/', end + 1)) {
-      folders.push_back(path.substr(0, end));
-    }
-    return folders;
   }
 
   void devices() {
@@ -466,11 +359,10 @@ class Compiler {
 
   const SandboxSpec& spec_;
   const HostFacts& facts_;
+  const MountOrder mounts_;
   Holders holders_;
   LaunchPlan plan_;
   std::vector<std::string> folders_;
-  std::vector<std::size_t> early_;   // indices of mounts that are attached ahead of the run, and of those that are not
-  std::vector<std::size_t> late_;
 };
 
 }  // namespace

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/mount_order.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace wardenv::sandbox {
+namespace {
+
+// Both absolute, without a slash at the end.
+bool is_beneath(const std::string& path, const std::string& folder) {
+  return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+}  // namespace
+
+MountOrder sort_mounts(const SandboxSpec& spec) {
+  std::vector<std::size_t> order(spec.mounts.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return spec.mounts[a].target < spec.mounts[b].target; });
+  MountOrder sorted;
+  for (std::size_t index : order) {
+    const Mount& mount = spec.mounts[index];
+    const bool below = std::any_of(spec.mounts.begin(), spec.mounts.end(),
+                                   [&](const Mount& other) { return !other.stable && is_beneath(mount.target, other.target); });
+    (mount.stable && !below ? sorted.early : sorted.late).push_back(index);
+  }
+  return sorted;
+}
+
+bool in_own_root(const SandboxSpec& spec, const Mount& mount) {
+  for (const std::string& folder : {std::string("/tmp"), std::string("/dev/shm"), spec.home}) {
+    if (is_beneath(mount.target, folder)) return false;
+  }
+  return std::none_of(spec.mounts.begin(), spec.mounts.end(),
+                      [&](const Mount& other) { return &other != &mount && is_beneath(mount.target, other.target); });
+}
+
+std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path) {
+  std::size_t base = 0;
+  for (const Mount& mount : spec.mounts) {
+    if (is_beneath(path, mount.target)) base = std::max(base, mount.target.size());
+  }
+  std::vector<std::string> folders;
+  for (std::size_t end = path.find('/', base + 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    folders.push_back(path.substr(0, end));
+  }
+  return folders;
+}
+
+std::vector<Symlink> own_symlinks(const SandboxSpec& spec) {
+  std::vector<Symlink> links;
+  for (const Symlink& link : spec.symlinks) {
+    const bool covered = std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const Mount& m) { return is_beneath(link.path, m.target); });
+    const bool twice = std::any_of(links.begin(), links.end(), [&](const Symlink& l) { return l.path == link.path; });
+    if (!covered && !twice) links.push_back(link);
+  }
+  return links;
+}
+
+}  // namespace wardenv::sandbox

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which mounts come when, and what lies beneath what: questions about a spec's paths. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sandbox/spec.h"
+
+namespace wardenv::sandbox {
+
+// Indices of spec.mounts. Early ones are attached ahead of the run, from what stays the same from run to run.
+struct MountOrder {
+  std::vector<std::size_t> early{};
+  std::vector<std::size_t> late{};
+};
+
+// Parents before children, so that nothing is covered by what comes later. A part of the host's system that lies below a folder
+// of the run has to wait for it.
+MountOrder sort_mounts(const SandboxSpec& spec);
+
+// Neither inside another mount nor where the command writes: the folders on the way are ours.
+bool in_own_root(const SandboxSpec& spec, const Mount& mount);
+
+// Folders below the writable mount that holds `path`, above `path` itself, outermost first.
+std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path);
+
+// Links that have to be made: each once; those below something that is mounted exist there already.
+std::vector<Symlink> own_symlinks(const SandboxSpec& spec);
+
+}  // namespace wardenv::sandbox
