@@ -71,8 +71,8 @@ const char* word(AuditConnection::Verdict verdict) {
 Json connections_of(const std::vector<AuditConnection>& connections) {
   Json out = Json::array();
   for (const AuditConnection& connection : connections) {
-    if (out.size() == kMaxNames) {
-      out.push_back({{"more", connections.size() - kMaxNames}});
+    if (out.size() == kMaxConnections) {
+      out.push_back({{"more", connections.size() - kMaxConnections}});
       break;
     }
     Json one{{"host", cut(connection.host)}, {"port", connection.port}, {"verdict", word(connection.verdict)}, {"count", connection.count}};

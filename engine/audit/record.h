@@ -46,6 +46,7 @@ struct AuditRecord {
 };
 
 inline constexpr std::size_t kMaxTextBytes = 4096;    // of one string of a record
-inline constexpr std::size_t kMaxNames = 64;          // arguments and connections that are listed; of the rest the number is said
+inline constexpr std::size_t kMaxNames = 64;          // arguments that are listed; of the rest the number is said
+inline constexpr std::size_t kMaxConnections = 400;   // connections that are; an EgressReporter names fewer
 
 }  // namespace wardenv::engine

@@ -15,6 +15,7 @@ struct EgressRefusal {
   std::string what{};    // "connect evil.example:443"
   std::uint64_t count = 0;
   std::string hint{};    // the reason, and the rule that would be needed
+  EgressConnection::Verdict verdict = EgressConnection::Verdict::kRefused;
 };
 
 struct EgressSummary {
@@ -24,10 +25,10 @@ struct EgressSummary {
 
 class EgressReporter {
  public:
-  // At most `events` are told one by one; what comes then is only counted.
+  // At most `events` refusals and failures are told one by one; what comes then is only counted.
   EgressReporter(EgressSink sink, std::uint64_t events);
   void tell(const EgressEvent& event);
-  [[nodiscard]] EgressSummary take() { return std::move(summary_); }
+  [[nodiscard]] EgressSummary take();
 
  private:
   void count_refusal(const EgressEvent& event);
@@ -38,7 +39,8 @@ class EgressReporter {
   EgressSummary summary_;
 };
 
-// "the reason; a rule that allows it: --allow-host 'x'", in one line of printable ASCII.
+// "the reason; a rule that allows it: --allow-host 'x'", in one line of printable ASCII. The rule is left out where a shell could read it as
+// anything but one word.
 std::string refusal_text(const std::string& reason, const std::string& needed);
 
 }  // namespace wardenv::engine
