@@ -20,12 +20,14 @@ struct Special {
 constexpr std::array kSpecial = {
     Special{"0.0.0.0/8", "unspecified"},
     Special{"10.0.0.0/8", "private"},
+    Special{"100.100.100.200/32", "cloud metadata"},
     Special{"100.64.0.0/10", "shared address space"},
     Special{"127.0.0.0/8", "loopback"},
     Special{"168.63.129.16/32", "cloud metadata"},   // a public address that hosts of one cloud reach its agent by
     Special{"169.254.169.254/32", "cloud metadata"},
     Special{"169.254.0.0/16", "link-local"},
     Special{"172.16.0.0/12", "private"},
+    Special{"192.0.0.192/32", "cloud metadata"},
     Special{"192.0.0.0/24", "protocol assignments"},
     Special{"192.88.99.0/24", "6to4 relay"},
     Special{"192.168.0.0/16", "private"},
@@ -43,6 +45,7 @@ constexpr std::array kSpecial = {
     Special{"2001::/23", "protocol assignments"},    // Teredo is in it
     Special{"2002::/16", "6to4"},
     Special{"fd00:ec2::254/128", "cloud metadata"},
+    Special{"fd20:ce::254/128", "cloud metadata"},
     Special{"fc00::/7", "private"},
     Special{"5f00::/16", "segment routing"},
     Special{"fe80::/10", "link-local"},

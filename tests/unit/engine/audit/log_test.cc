@@ -50,6 +50,20 @@ TEST_CASE("audit: a record is one line of JSON with its fields") {
   CHECK_FALSE(verify(folder).problem);
 }
 
+TEST_CASE("audit: as many connections are listed as a run's report has") {
+  const Folder scratch;
+  const std::string folder = scratch.at("audit");
+  {
+    const auto log = open_log(folder);
+    AuditRecord record = admission("01J");
+    record.event = "finish";
+    record.outcome = "exited";
+    record.connections.resize(387, {.host = "a.example", .port = 443, .verdict = engine::AuditConnection::Verdict::kConnected, .count = 1});
+    REQUIRE(log->append(record, Durable::kYes));
+  }
+  CHECK(last_record(folder)["connections"].size() == 387);
+}
+
 TEST_CASE("audit: values are hashed under the log's own key") {
   const Folder scratch;
   make_log(scratch.at("a"), 2);
