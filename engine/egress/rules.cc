@@ -58,20 +58,45 @@ std::string host_text(const EgressTarget& target) {
   return target.literal && target.literal->length == 16 ? "[" + target.host + "]" : target.host;
 }
 
+std::string place_of(const EgressTarget& target) { return host_text(target) + ":" + std::to_string(target.port); }
+
 std::string with_port(const EgressTarget& target) {
   const bool usual = target.port == 80 || target.port == 443;
-  return host_text(target) + (usual ? "" : ":" + std::to_string(target.port));
+  return usual ? host_text(target) : place_of(target);
+}
+
+// People paste what is suggested into a shell, and models do, and the path comes from inside: only what means nothing to a shell.
+bool may_be_suggested(std::string_view path) {
+  auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("._~/-").find(c) != std::string_view::npos;
+  };
+  return path.size() <= 200 && std::all_of(path.begin(), path.end(), plain);
+}
+
+bool allows(const std::string& text, const EgressTarget& target, const HttpRequestView* request) {
+  const auto rule = parse_egress_rule(text);
+  return rule && has_port(*rule, target.port) && matches_host(*rule, target) && matches_request(*rule, request);
+}
+
+// The narrowest of the rules that allow the request, as their own reader reads them; empty where none does.
+std::string rule_for(const EgressTarget& target, const HttpRequestView& request) {
+  const std::string method(request.method);
+  const std::string_view path = request.path.substr(0, request.path.find('?'));
+  if (const std::string whole = method + " " + place_of(target) + std::string(path); may_be_suggested(path) && allows(whole, target, &request)) return whole;
+  const std::string any_path = method + " " + place_of(target);
+  return allows(any_path, target, &request) ? any_path : "";
 }
 
 EgressJudgement refuse_target(const EgressTarget& target, const EgressRule* same_host, const HttpRequestView* request) {
-  const std::string place = host_text(target) + ":" + std::to_string(target.port);
+  const std::string place = place_of(target);
   if (same_host == nullptr) return {nullptr, place + " is not among the hosts that this run may reach", with_port(target)};
   if (!has_port(*same_host, target.port)) {
-    return {nullptr, "port " + std::to_string(target.port) + " of " + target.host + " is not allowed", host_text(target) + ":" + std::to_string(target.port)};
+    return {nullptr, "port " + std::to_string(target.port) + " of " + target.host + " is not allowed", place};
   }
   if (request == nullptr) return {nullptr, target.host + " may be asked by plain HTTP only: `" + same_host->text + "`", with_port(target)};
-  return {nullptr, std::string(request->method) + " of that path of " + target.host + " is not allowed: `" + same_host->text + "`",
-          std::string(request->method) + " " + with_port(target) + std::string(request->path.substr(0, request->path.find('?')))};
+  const std::string needed = rule_for(target, *request);
+  const std::string method = needed.empty() ? "this method" : std::string(request->method);   // a rule's is letters
+  return {nullptr, method + " of that path of " + target.host + " is not allowed: `" + same_host->text + "`", needed};
 }
 
 }  // namespace

