@@ -165,7 +165,7 @@ void take_response(Core& core, Exchange& exchange) {
 
 Core::Core(Features& features_in, ServerOptions options_in)
     : features(features_in), options(options_in), info(features_in.info()), offers(features_in.offers()),
-      modern_meta("\"_meta\":{\"io.modelcontextprotocol/serverInfo\":" + server_info_text(info) + "}"), tasks(options_in.max_tasks, options_in.task_ttl),
+      modern_meta("\"_meta\":{\"io.modelcontextprotocol/serverInfo\":" + server_info_text(info) + "}"), tasks({options_in.max_tasks, options_in.max_tasks_of_one, options_in.task_result_bytes}, options_in.task_ttl),
       workers(options_in.workers), quick(options_in.quick) {}
 
 std::string Core::modern(std::string_view members, std::string_view type) const {

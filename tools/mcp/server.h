@@ -31,6 +31,8 @@ struct ServerOptions {
   std::chrono::milliseconds session_quiet = std::chrono::minutes(1);   // where there are too many, one that was not used for so long makes room
   std::chrono::milliseconds session_idle = std::chrono::hours(1);   // a legacy session over HTTP that is not used for so long is ended
   std::size_t max_tasks = 1024;
+  std::size_t max_tasks_of_one = 256;        // caller
+  std::size_t task_result_bytes = 64U << 20; // kept of ended tasks; beyond it the oldest results are dropped
   std::chrono::milliseconds task_ttl = std::chrono::hours(1);
   std::size_t page_size = 100;
   std::chrono::milliseconds list_ttl = std::chrono::seconds(30);

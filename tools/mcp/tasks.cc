@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/mcp/tasks.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@ namespace wardenv::mcp {
 namespace {
 
 constexpr int kPollIntervalMs = 1000;
+constexpr const char* kDropped = R"({"code":-32603,"message":"the call ended, but its result is kept no longer: the server keeps too many; fetch results sooner, or call again"})";
 
 const char* name_of(TaskStatus status) {
   switch (status) {
@@ -42,8 +44,8 @@ bool ended(TaskStatus status) { return status == TaskStatus::kCompleted || statu
 
 }  // namespace
 
-Task::Task(std::string id, std::string owner, std::chrono::milliseconds ttl, std::weak_ptr<Cancellable> call)
-    : id_(std::move(id)), owner_(std::move(owner)), ttl_(ttl), call_(std::move(call)) {}
+Task::Task(std::string id, std::string owner, std::chrono::milliseconds ttl, std::weak_ptr<Cancellable> call, std::function<void()> on_ended)
+    : id_(std::move(id)), owner_(std::move(owner)), ttl_(ttl), call_(std::move(call)), on_ended_(std::move(on_ended)) {}
 
 std::string Task::members() const {
   std::lock_guard lock(mutex_);
@@ -68,14 +70,36 @@ bool Task::over() const {
 }
 
 bool Task::end(TaskStatus status, std::string* slot, std::string text) {
-  std::lock_guard lock(mutex_);
-  if (ended(status_)) return false;
-  status_ = status;
-  if (slot != nullptr) *slot = std::move(text);
-  outstanding_.clear();
-  touch();
-  answered_.notify_all();
+  {
+    std::lock_guard lock(mutex_);
+    if (ended(status_)) return false;
+    status_ = status;
+    if (slot != nullptr) *slot = std::move(text);
+    outstanding_.clear();
+    touch();
+    answered_.notify_all();
+  }
+  if (on_ended_) on_ended_();
   return true;
+}
+
+void Task::drop_result() {
+  std::lock_guard lock(mutex_);
+  if (!ended(status_) || std::exchange(dropped_, true)) return;
+  if (status_ != TaskStatus::kCancelled) status_ = TaskStatus::kFailed;
+  result_ = std::string();
+  error_ = kDropped;
+  touch();
+}
+
+std::size_t Task::kept_bytes() const {
+  std::lock_guard lock(mutex_);
+  return dropped_ ? 0 : result_.size() + error_.size();
+}
+
+Task::WallClock::time_point Task::updated() const {
+  std::lock_guard lock(mutex_);
+  return updated_;
 }
 
 bool Task::complete(std::string result_json) { return end(TaskStatus::kCompleted, &result_, std::move(result_json)); }
@@ -139,8 +163,8 @@ void Task::update(const nlohmann::json& responses) {
 std::shared_ptr<Task> Tasks::create(const std::string& owner, std::weak_ptr<Cancellable> call) {
   std::lock_guard lock(mutex_);
   make_room();
-  if (tasks_.size() >= limit_) return nullptr;
-  auto task = std::make_shared<Task>(random_id(), owner, ttl_, std::move(call));
+  if (tasks_.size() >= limits_.tasks || count_of(owner) >= limits_.of_one_owner) return nullptr;
+  auto task = std::make_shared<Task>(random_id(), owner, ttl_, std::move(call), [this] { bound_results(); });
   tasks_.emplace(task->id(), task);
   return task;
 }
@@ -149,6 +173,30 @@ std::shared_ptr<Task> Tasks::create(const std::string& owner, std::weak_ptr<Canc
 void Tasks::make_room() {
   const auto now = Task::WallClock::now();
   std::erase_if(tasks_, [now](const auto& entry) { return entry.second->over() && entry.second->expired(now); });
+}
+
+std::size_t Tasks::count_of(std::string_view owner) const {
+  return static_cast<std::size_t>(std::count_if(tasks_.begin(), tasks_.end(), [owner](const auto& entry) { return entry.second->owner() == owner; }));
+}
+
+// After each ending. A promise to keep results is none to keep any number of bytes.
+void Tasks::bound_results() {
+  std::lock_guard lock(mutex_);
+  make_room();
+  std::size_t bytes = 0;
+  std::vector<std::pair<Task::WallClock::time_point, Task*>> kept;
+  for (const auto& [id, task] : tasks_) {
+    const std::size_t own = task->kept_bytes();
+    bytes += own;
+    if (own > 0) kept.emplace_back(task->updated(), task.get());
+  }
+  if (bytes <= limits_.result_bytes) return;
+  std::sort(kept.begin(), kept.end());
+  for (const auto& [time, task] : kept) {
+    if (bytes <= limits_.result_bytes) return;
+    bytes -= task->kept_bytes();
+    task->drop_result();
+  }
 }
 
 std::shared_ptr<Task> Tasks::find(const std::string& id, std::string_view owner) const {

@@ -25,7 +25,7 @@ class Task {
  public:
   using WallClock = std::chrono::system_clock;
 
-  Task(std::string id, std::string owner, std::chrono::milliseconds ttl, std::weak_ptr<Cancellable> call);
+  Task(std::string id, std::string owner, std::chrono::milliseconds ttl, std::weak_ptr<Cancellable> call, std::function<void()> on_ended = {});
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& owner() const { return owner_; }
@@ -40,6 +40,10 @@ class Task {
   bool fail(std::string error_json);
   bool cancel();
   bool say(std::string_view message);
+  // Its result is kept no longer: it becomes failed, and says why.
+  void drop_result();
+  [[nodiscard]] std::size_t kept_bytes() const;   // of its result; 0 before its end, and where it was dropped
+  [[nodiscard]] WallClock::time_point updated() const;
 
   // Asks the client through tasks/get, and waits for tasks/update, for cancel(), or for the end of the time that was promised. `on_change` is called as the status changes.
   Answers ask(std::span<const InputRequest> requests, const std::function<void()>& on_change);
@@ -56,6 +60,7 @@ class Task {
   const WallClock::time_point created_ = WallClock::now();
   const std::chrono::milliseconds ttl_;
   std::weak_ptr<Cancellable> call_;
+  const std::function<void()> on_ended_;
   mutable std::mutex mutex_;
   std::condition_variable answered_;
   WallClock::time_point updated_ = created_;
@@ -63,16 +68,24 @@ class Task {
   std::string message_;
   std::string result_;
   std::string error_;
+  bool dropped_ = false;
   std::map<std::string, std::string> outstanding_;   // key to request, JSON text
   std::map<std::string, std::string> answers_;
   unsigned round_ = 0;
 };
 
+struct TaskLimits {
+  std::size_t tasks = 1024;
+  std::size_t of_one_owner = 256;         // so that no caller takes all
+  std::size_t result_bytes = 64U << 20;   // of all that ended; beyond it the oldest results are dropped
+};
+
+// REQUIRES: outlives its tasks' endings.
 class Tasks {
  public:
-  Tasks(std::size_t limit, std::chrono::milliseconds ttl) : limit_(limit), ttl_(ttl) {}
+  Tasks(TaskLimits limits, std::chrono::milliseconds ttl) : limits_(limits), ttl_(ttl) {}
 
-  // Null: there are too many that still run.
+  // Null: there are too many, of this owner or of all.
   std::shared_ptr<Task> create(const std::string& owner, std::weak_ptr<Cancellable> call);
   // Null: no such task, or another caller's.
   [[nodiscard]] std::shared_ptr<Task> find(const std::string& id, std::string_view owner) const;
@@ -81,8 +94,10 @@ class Tasks {
 
  private:
   void make_room();
+  void bound_results();
+  [[nodiscard]] std::size_t count_of(std::string_view owner) const;
 
-  const std::size_t limit_;
+  const TaskLimits limits_;
   const std::chrono::milliseconds ttl_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Task>> tasks_;
