@@ -49,8 +49,12 @@ struct Gate::Impl {
   }
 
   void notice(std::string_view line) {
-    const std::lock_guard lock(callbacks);
-    if (on_notice) on_notice(line);
+    std::function<void(std::string_view)> callback;
+    {
+      const std::lock_guard lock(callbacks);   // not held over it: whoever reads our standard error may be slow
+      callback = on_notice;
+    }
+    if (callback) callback(line);
   }
   void changed() {
     std::function<void()> callback;

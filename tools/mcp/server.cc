@@ -2,6 +2,7 @@
 // Which era a message is of, and who answers it.
 #include "tools/mcp/server.h"
 
+#include <algorithm>
 #include <array>
 
 #include "tools/mcp/core.h"
@@ -255,7 +256,10 @@ bool Server::shut_down(std::chrono::milliseconds patience) {
   close_listeners(*core_);
   core_->tasks.cancel_all();
   cancel_running(*core_);
-  return core_->workers.drain(patience) && core_->quick.drain(patience);
+  const auto until = std::chrono::steady_clock::now() + patience;   // for both
+  const bool drained = core_->workers.drain(patience);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  return core_->quick.drain(std::max(left, std::chrono::milliseconds(0))) && drained;
 }
 
 ServerLoad Server::load() const {
