@@ -23,7 +23,8 @@ struct Resolution {
   std::string why{};
 };
 
-// Whether packets to the address would stay on this host (ip(7): a connected datagram socket tells its source, and nothing is sent).
+// Whether packets to the address would stay on this host (ip(7): a connected datagram socket tells its source, and nothing is sent). kUnknown
+// where that can't be asked, as without a descriptor.
 Owner owner_of(const IpAddress& address);
 
 class Resolver {

@@ -17,7 +17,7 @@ bool in_any(const std::vector<AddressRange>& ranges, const IpAddress& address) {
 // Internet, and not the services of this host.
 std::uint8_t naming_prefix(const IpAddress& address, const SpecialRange* special, Owner owner) {
   if (special != nullptr) return special->range.prefix;
-  return owner == Owner::kThisHost ? static_cast<std::uint8_t>(address.length * 8) : std::uint8_t{0};
+  return owner != Owner::kOther ? static_cast<std::uint8_t>(address.length * 8) : std::uint8_t{0};
 }
 
 bool names(const std::vector<AddressRange>& ranges, const IpAddress& address, std::uint8_t prefix) {
@@ -134,6 +134,7 @@ EgressJudgement judge_address(std::span<const EgressRule> rules, const EgressRul
   if (names(rule.addresses, address, prefix)) return {&rule, {}, {}};
   const char* kind = special != nullptr ? special->kind : nullptr;
   if (kind == nullptr && owner == Owner::kThisHost) kind = "this host's own";
+  if (kind == nullptr && owner == Owner::kUnknown) kind = "whose it is can't be told now";
   if (kind == nullptr && !target.literal) return {&rule, {}, {}};
   auto names_it = [&](const EgressRule& other) {
     return other.match == HostMatch::kAddress && has_port(other, target.port) && names(other.addresses, address, prefix);

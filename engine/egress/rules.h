@@ -40,9 +40,9 @@ EgressJudgement judge_target(std::span<const EgressRule> rules, const EgressTarg
 // Name and port alone: whether any request to it may be allowed. For tunnels whose requests are judged one by one.
 EgressJudgement judge_host(std::span<const EgressRule> rules, const EgressTarget& target);
 
-// Whether the target, which `rule` allows, may be reached at this address. `own`: the address belongs to this host, which counts as
-// not public. Ranges of `rule`, and rules for addresses that have the port, allow what is not public.
-enum class Owner { kOther, kThisHost };
+// Whether the target, which `rule` allows, may be reached at this address. One that belongs to this host, or of which that could not be found
+// out, counts as not public. Ranges of `rule`, and rules for addresses that have the port, allow what is not public.
+enum class Owner { kOther, kThisHost, kUnknown };
 EgressJudgement judge_address(std::span<const EgressRule> rules, const EgressRule& rule, const EgressTarget& target, const IpAddress& address,
                               Owner owner);
 
