@@ -29,6 +29,16 @@ std::string http_refusal(int status, const std::string& text) {
          std::to_string(body.size()) + "\r\nProxy-Agent: wardenv\r\nConnection: close\r\n\r\n" + body;
 }
 
+// A host that is none, for reports: at most as long as a name can be, and without what would mean something to a shell.
+std::string printable_host(std::string_view raw) {
+  std::string text(raw.substr(0, 253));
+  for (char& c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("-._:%@[]").find(c) != std::string_view::npos;
+    if (!plain) c = '?';
+  }
+  return text;
+}
+
 }  // namespace
 
 EgressEvent Connection::event(EgressEventKind kind) const {
@@ -50,11 +60,14 @@ Connection::Step Connection::handle(const HttpHead& head) {
   protocol_ = head.form == HttpForm::kConnect ? Protocol::kConnect : Protocol::kHttp;
   if (head.form == HttpForm::kConnect) return begin_tunnel(head.host, head.port);
   if (head.form == HttpForm::kOrigin) return refuse(400, SocksReply::kFailure, "this is a proxy; ask it for http://host/path or CONNECT host:port");
-  auto target = make_target(head.host, head.port);
-  target_.port = head.port;
-  if (!target) return refuse(400, SocksReply::kFailure, target.error().message);
-  target_ = std::move(*target);
+  if (const Status set = set_target(head.host, head.port); !set) return refuse(400, SocksReply::kFailure, set.error().message);
   return begin_request(head);
+}
+
+Status Connection::set_target(std::string_view host, std::uint16_t port) {
+  auto target = make_target(host, port);
+  target_ = target ? std::move(*target) : EgressTarget{printable_host(host), std::nullopt, port};
+  return target ? Status() : tl::unexpected(target.error());
 }
 
 Connection::Step Connection::begin_request(const HttpHead& head) {
@@ -72,10 +85,7 @@ Connection::Step Connection::begin_request(const HttpHead& head) {
 
 // Port 80 is plain HTTP: a tunnel there is read as such, so that it can do nothing that a request to the proxy could not.
 Connection::Step Connection::begin_tunnel(std::string_view host, std::uint16_t port) {
-  auto target = make_target(host, port);
-  target_.port = port;
-  if (!target) return refuse(400, SocksReply::kFailure, target.error().message);
-  target_ = std::move(*target);
+  if (const Status set = set_target(host, port); !set) return refuse(400, SocksReply::kFailure, set.error().message);
   if (target_.port == 80) {
     const EgressJudgement judged = judge_host(shared_.rules, target_);
     if (judged.rule == nullptr) return refuse(403, SocksReply::kNotAllowed, judged.reason, judged.needed);
@@ -107,7 +117,8 @@ Connection::Step Connection::look_up() {
 }
 
 void Connection::take(const Resolution& resolution) {
-  if (!resolution.addresses.empty()) {
+  const auto untold = [](const ResolvedAddress& item) { return item.owner == Owner::kUnknown; };   // of this moment: not kept
+  if (!resolution.addresses.empty() && std::none_of(resolution.addresses.begin(), resolution.addresses.end(), untold)) {
     if (shared_.names.size() >= kMaxKnown) shared_.names.clear();
     shared_.names[resolution.host] = {resolution.addresses, shared_.now_ms + kKnownMs};
   }
@@ -142,6 +153,7 @@ Connection::Step Connection::connect_next() {
     if (!server_.fd.valid()) return failed(503, SocksReply::kFailure, "the proxy is out of descriptors");
     const int on = 1;
     (void)::setsockopt(server_.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    keep_alive(server_.fd.get());
     if (::connect(server_.fd.get(), address.get(), address.length) < 0 && errno != EINPROGRESS) continue;
     epoll_event interest{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = id_ << 1 | 1}};
     if (::epoll_ctl(shared_.epoll, EPOLL_CTL_ADD, server_.fd.get(), &interest) < 0) continue;

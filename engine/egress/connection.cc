@@ -53,8 +53,9 @@ void Connection::note(Side side, std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer.readable = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) peer.writable = true;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer.hung_up = true;
-  // A client that is gone before it got anywhere is not worked for.
-  if (side == Side::kClient && (events & (EPOLLHUP | EPOLLERR)) != 0 && phase_ != Phase::kRelay) phase_ = Phase::kOver;
+  // Nobody works for a client that is gone. One whose both directions have ended may hang up: what is under way to the server still goes.
+  const bool gone = (events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !(phase_ == Phase::kRelay && down_.finished));
+  if (side == Side::kClient && gone) phase_ = Phase::kOver;
 }
 
 Turn Connection::advance() {
@@ -147,7 +148,12 @@ Connection::Step Connection::read_greeting() {
   }
   discard(client_, greeting.size);
   to_client_ += socks_method_reply(greeting.state);
-  if (greeting.state == SocksState::kBad) return begin_drain();
+  if (greeting.state == SocksState::kBad) {
+    EgressEvent told = event(EgressEventKind::kRefused);
+    told.reason = "SOCKS: a client has to offer to do without authentication";
+    shared_.reporter.tell(told);
+    return begin_drain();
+  }
   phase_ = Phase::kSocksRequest;
   return Step::kOn;
 }

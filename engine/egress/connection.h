@@ -74,6 +74,7 @@ class Connection {
   void let_all_pass();
 
   Step handle(const HttpHead& head);
+  Status set_target(std::string_view host, std::uint16_t port);
   Step begin_request(const HttpHead& head);
   Step begin_tunnel(std::string_view host, std::uint16_t port);
   Step look_up();

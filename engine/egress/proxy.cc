@@ -26,6 +26,7 @@
 
 #include "engine/egress/connection.h"
 #include "engine/egress/secrets.h"
+#include "engine/egress/sockets.h"
 
 namespace wardenv::engine {
 namespace {
@@ -35,6 +36,7 @@ constexpr int kTickMs = 100, kStarvedTickMs = 10;
 constexpr std::uint64_t kAwakeUs = 100;
 constexpr int kAcceptsInARow = 64;
 constexpr std::uint32_t kCrowd = 64;   // connections above the cap that are told so; more wait in the kernel's queue
+constexpr std::uint32_t kToldUsedUp = 256;   // connections beyond the cap in all that are told so, before the port is closed
 constexpr std::uint32_t kMostConnections = 4096;
 
 using Events = std::array<epoll_event, 256>;
@@ -204,7 +206,15 @@ struct EgressProxy::Impl {
         return;
       }
       admit(std::move(client));
+      if (shared.caps.connections != 0 && accepted >= shared.caps.connections + std::uint64_t{kToldUsedUp}) return close_listener();
     }
+  }
+
+  // Who has used up its connections has been told so often enough: nobody answers any more.
+  void close_listener() {
+    shared.reporter.tell({.kind = EgressEventKind::kRefused, .reason = "the proxy has closed its port: the run's connections are long used up"});
+    listener.reset();
+    paused = false;
   }
 
   void admit(UniqueFd client) {
@@ -214,7 +224,9 @@ struct EgressProxy::Impl {
     auto admission = Connection::Admission::kServed;
     if (connections.size() >= shared.caps.connections_at_once) admission = Connection::Admission::kCrowded;
     if (shared.caps.connections != 0 && accepted > shared.caps.connections) admission = Connection::Admission::kUsedUp;
-    if (!watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, id << 1)) return;
+    if (!watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, id << 1)) {
+      return shared.reporter.tell({.kind = EgressEventKind::kFailed, .reason = "the proxy can't watch one more connection"});
+    }
     connections.emplace(id, std::make_unique<Connection>(shared, std::move(client), id, admission));
   }
 
@@ -284,6 +296,7 @@ void EgressProxy::serve(UniqueFd listener) {
   try {
     const int on = 1;   // what is accepted takes it over (tcp(7))
     (void)::setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    keep_alive(listener.get());
     if (!impl.watch(listener.get(), EPOLLIN, kListenerId << 1)) throw std::system_error(errno, std::generic_category());
     impl.listener = std::move(listener);
     impl.thread = std::thread([&impl] { impl.run(); });

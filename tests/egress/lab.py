@@ -20,7 +20,7 @@ EGRESS = os.path.join(os.path.dirname(os.path.realpath(t.WARDENV)), "wardenv-egr
 OWN, PUBLIC, EVIL, DNS, PRIVATE, METADATA = "203.0.113.1", "203.0.113.10", "203.0.113.11", "203.0.113.53", "10.9.0.1", "169.254.169.254"
 PUBLIC6 = "2600:db9::10"
 NAMES = {
-    "allowed.test": [PUBLIC], "*.allowed.test": [PUBLIC], "other.test": [PUBLIC], "evil.test": [EVIL], "allowed.test.evil.test": [EVIL], "notallowed.test": [EVIL],
+    "allowed.test": [PUBLIC], "*.allowed.test": [PUBLIC], "*.sub.allowed.test": [PUBLIC], "other.test": [PUBLIC], "evil.test": [EVIL], "allowed.test.evil.test": [EVIL], "notallowed.test": [EVIL],
     "six.test": [PUBLIC6], "both.test": ["127.0.0.1", PUBLIC], "loop.test": ["127.0.0.1"], "private.test": [PRIVATE], "meta.test": [METADATA], "own.test": [OWN],
     "zero.test": ["0.0.0.0"], "multi.test": ["224.0.0.1"], "cgnat.test": ["100.64.0.1"], "loop6.test": ["::1"], "mapped.test": ["::ffff:" + PUBLIC],
     "mappedloop.test": ["::ffff:127.0.0.1"], "nat64.test": ["64:ff9b::7f00:1"], "sixtofour.test": ["2002:7f00:1::1"], "local6.test": ["fe80::1"], "unique6.test": ["fd00::1"],

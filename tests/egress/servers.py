@@ -113,6 +113,12 @@ class Silent(socketserver.BaseRequestHandler):
             pass
 
 
+class Deaf(socketserver.BaseRequestHandler):
+    def handle(self):
+        log(kind="deaf", address=self.server.server_address[0])
+        threading.Event().wait(120)   # reads nothing and does not close
+
+
 class TcpServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
@@ -181,7 +187,7 @@ def main():
         retry.context.set_ecdh_curve("secp384r1")
         servers.append(retry)
         servers += [server((address, 80), Handler), server((address, 8080), Handler), TlsServer((address, 443), Handler), TlsServer((address, 8443), Handler),
-                    TcpServer((address, 9000), Echo), TcpServer((address, 9001), Silent)]
+                    TcpServer((address, 9000), Echo), TcpServer((address, 9001), Silent), TcpServer((address, 9002), Deaf)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     threading.Thread(target=serve_names, daemon=True).start()

@@ -189,6 +189,58 @@ print("BIG", len(big), big.count(b"x"))
         self.assertIn(f"BIG {16 << 20} {16 << 20}", run.text)
 
 
+    @both
+    def test_a_silent_name_that_many_ask_for_holds_up_no_other_name(self):
+        code = """
+import socket, urllib.request
+asking = []
+for _ in range(60):
+    s = socket.create_connection(("127.0.0.1", 3128))
+    s.sendall(b"CONNECT silent.test:9001 HTTP/1.1\\r\\n\\r\\n")
+    asking.append(s)
+print(urllib.request.urlopen("http://allowed.test/").read())
+asking[0].settimeout(30)
+print("SILENT", asking[0].recv(12))
+"""
+        run = self.inside(["allowed.test", "silent.test:9001"], self.python(code), options=["--timeout", "100s"])
+        self.assertIn("SERVED", run.text, run)
+        self.assertIn("SILENT b'HTTP/1.1 50", run.text)
+
+    @both
+    def test_a_client_that_is_gone_leaves_its_place_though_the_server_is_deaf(self):
+        code = """
+import socket, struct, time, urllib.error, urllib.request
+s = socket.create_connection(("127.0.0.1", 3128), 20)
+s.sendall(b"CONNECT allowed.test:9002 HTTP/1.1\\r\\n\\r\\n")
+assert b" 200 " in s.recv(1000)
+s.settimeout(1)
+try:
+    while True:
+        s.send(b"x" * 65536)
+except TimeoutError:
+    print("FULL", flush=True)
+def get():
+    try:
+        return urllib.request.urlopen("http://allowed.test/").read()
+    except urllib.error.HTTPError as error:
+        return error.code
+print("HELD", get())
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()
+for _ in range(50):
+    got = get()
+    if got != 503:
+        break
+    time.sleep(0.1)
+print("LATER", got)
+"""
+        events, run = self.library(["--allow", "allowed.test", "--allow", "allowed.test:9002", "--at-once", "1"], self.python(code))
+        self.assertIn("FULL", run.text, run)
+        self.assertIn("HELD 503", run.text, "control: its place is taken as long as it is there")
+        self.assertIn("LATER b'SERVED", run.text)
+        self.assertTrue([e for e in events if e["event"] == "closed" and e["port"] == 9002])
+
+
 class CapsTest(EgressTest):
     GET_BIG = "import urllib.request\ntry:\n    print('GOT', len(urllib.request.urlopen('http://allowed.test/big').read()))\nexcept Exception as e:\n    print('CUT', type(e).__name__)\n"
 
@@ -296,6 +348,25 @@ class EventsTest(EgressTest):
         self.assertEqual((opened["host"], opened["port"], opened["address"], opened["rule"]), ("allowed.test", 80, PUBLIC, "allowed.test"))
         self.assertGreater(closed["bytes_down"], 10)
         self.assertEqual((refused["host"], refused["needed"]), ("evil.test", "evil.test"))
+
+    def test_what_is_refused_as_malformed_is_told_by_what_it_asked_for(self):
+        for request, host in (("CONNECT allowed..test:443 HTTP/1.1\\r\\n\\r\\n", "allowed..test"),
+                              ("\\x05\\x01\\x00\\x05\\x01\\x00\\x03\\x08a'`id`;b\\x01\\xbb", "a??id??b")):
+            events, run = self.library(["--allow", "allowed.test"], self.python(TALK, request))
+            self.assertEqual([(e["event"], e["host"], e["port"]) for e in events], [("refused", host, 443)], run)
+            self.assert_refused(run, host + ":443")
+        events, _ = self.library(["--allow", "allowed.test"], self.python(TALK, "\\x05\\x01\\x02"))
+        self.assertEqual([(e["event"], e["protocol"]) for e in events], [("refused", "socks5")])
+        self.assertIn("SOCKS", events[0]["reason"])
+
+    def test_refusals_hide_nothing_that_was_reached(self):
+        code = ("import socket, urllib.request\nfor i in range(100):\n    s = socket.create_connection(('127.0.0.1', 3128)); s.sendall(b'CONNECT h%d.test:443 HTTP/1.1\\r\\n\\r\\n' % i); s.recv(100); s.close()\n"
+                "print('BODY', len(urllib.request.urlopen('http://allowed.test/big').read()))")
+        events, run = self.library(["--allow", "allowed.test", "--connections", "101"], self.python(code))
+        self.assertIn(f"BODY {16 << 20}", run.text, run)
+        closed = [e for e in events if e["event"] == "closed"]
+        self.assertEqual([e["host"] for e in closed], ["allowed.test"])
+        self.assertGreaterEqual(closed[0]["bytes_down"], 16 << 20)
 
     def test_a_flood_of_refusals_is_bounded(self):
         code = "import socket\nfor i in range(300):\n    s = socket.create_connection(('127.0.0.1', 3128)); s.sendall(b'CONNECT h%d.test:443 HTTP/1.1\\r\\n\\r\\n' % i); s.recv(100); s.close()"
