@@ -15,6 +15,7 @@ const char* name_of(CheckStatus status) {
     case CheckStatus::kOk: return "ok";
     case CheckStatus::kMissing: return "missing";
     case CheckStatus::kDegraded: return "degraded";
+    case CheckStatus::kNotTried: return "not tried";
   }
   return "missing";
 }

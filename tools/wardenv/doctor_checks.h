@@ -7,7 +7,7 @@
 
 namespace wardenv::cli {
 
-enum class CheckStatus { kOk, kMissing, kDegraded };
+enum class CheckStatus { kOk, kMissing, kDegraded, kNotTried };
 
 struct CheckResult {
   std::string name;
