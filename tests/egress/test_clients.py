@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import unittest
 import zipfile
 
 import npm_lock
@@ -206,10 +207,9 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
     def fetch(self, scratch, code, url, who):
         return self.inside(["allowed.test"], ["./node", "-e", code, url], who, ["--ca-file", self.lab.ca, "--memory", "2G"], scratch)
 
+    @unittest.skipUnless(os.path.exists("/usr/bin/npm"), "npm is not installed")
     @both
     def test_npm_installs_by_the_preset_of_its_registry(self):
-        if not os.path.exists("/usr/bin/npm"):
-            self.skipTest("npm is not installed")
         make_registry(self.lab.files)
         scratch = self.scratch()
         scratch.write("package.json", '{"dependencies": {"labnpm": "1.0.0"}}')
@@ -221,9 +221,8 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
         run = self.inside([], install, None, options, scratch, {"NPM_CONFIG_REGISTRY": "https://allowed.test/npm/"})
         self.assertTrue(os.path.exists(scratch.path("node_modules/labnpm/index.js")), run)
 
+    @unittest.skipUnless(os.path.exists("/usr/bin/node"), "Node.js is not installed")
     def test_nodes_http_through_a_tunnel(self):
-        if not os.path.exists("/usr/bin/node"):
-            self.skipTest("Node.js is not installed")
         code = ("const http = require('http'), tls = require('tls');"
                 "http.request({port: 3128, host: '127.0.0.1', method: 'CONNECT', path: HOST + ':443'}).on('connect', (r, s) => {"
                 "if (r.statusCode != 200) { console.log('STATUS', r.statusCode); return s.destroy(); }"

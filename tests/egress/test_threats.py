@@ -202,9 +202,18 @@ s = socket.create_connection(("127.0.0.1", 3128))
 s.sendall(b"CONNECT allowed.test:9000 HTTP/1.1\\r\\n\\r\\n")
 while b"ECHO" not in s.recv(1000): pass
 open("open", "w").write("1")
-s.recv(1)
-open("after", "w").write("1")
-import time; time.sleep(60)
+try:
+    s.recv(1)
+except OSError:
+    pass
+while True:   # what is left of the run, as long as it is: is there a way out?
+    try:
+        s = socket.create_connection(("127.0.0.1", 3128), 5)
+        s.sendall(b"CONNECT allowed.test:9000 HTTP/1.1\\r\\n\\r\\n")
+        if b" 200 " in s.recv(1000):
+            open("after", "w").write("1")
+    except OSError:
+        pass
 """
         token = f"wardenv-token-{t.nonce()}"
         argv = [t.WARDENV, "run", *scratch.options("--allow-host", "allowed.test:9000"), "--", *self.python(code), token]
@@ -217,6 +226,7 @@ import time; time.sleep(60)
                     t.kill_quietly(pid)
         process.wait()
         self.assertTrue(t.eventually(lambda: not t.processes_with(token)), "nothing of the run is left")
+        self.assertFalse(os.path.exists(scratch.path("after")), "nothing got out after the proxy's end")
 
     @both
     def test_full(self, who):
@@ -262,6 +272,27 @@ print("ALLOWED", sorted(set(answers[1::2])), "EVIL", sorted(set(answers[::2])))
         self.assertNotIn("200", run.text.split("EVIL")[1])
 
     @both
+    def test_used_up_for_long_it_answers_nobody(self, who):
+        code = """
+import socket
+said = refused = 0
+for i in range(600):
+    try:
+        s = socket.create_connection(("127.0.0.1", 3128), 10)
+        s.sendall(b"CONNECT evil.test:9000 HTTP/1.1\\r\\n\\r\\n")
+        said += s.recv(12) == b"HTTP/1.1 403"
+        s.close()
+    except ConnectionRefusedError:
+        refused += 1
+    except OSError:
+        pass
+print("SAID", said > 200, "REFUSED", refused > 200)
+"""
+        run = self.inside(["allowed.test"], self.python(code), who, ["--egress-connections", "5", "--timeout", "100s"])
+        self.assertIn("SAID True REFUSED True", run.text, run)
+        self.assertTrue([item for item in self.network_violations(run) if "closed its port" in item["hint"]], run)
+
+    @both
     def test_misconfigured(self, who):
         """Nothing runs where what was asked for can't be had."""
         for options in (["--allow-host", "https://allowed.test"], ["--allow-host", ""], ["--allow-preset", "pypi"], ["--allow-preset", "git-remote"],
@@ -285,3 +316,9 @@ class DoctorTest(EgressTest):
         found = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "named egress"]
         self.assertEqual(len(found), 1, done.stdout)
         self.assertEqual((found[0]["status"], found[0]["detail"]), ("ok", "an allowed port was reached through the proxy, another refused"))
+
+    def test_doctor_says_so_where_it_has_not_tried(self):
+        hidden = ["unshare", "--mount", "--propagation", "private", "/bin/dash", "-c", "mount --bind /dev/null /bin/bash && exec \"$@\"", "sh", t.WARDENV, "doctor", "--json"]
+        done = t.execute(hidden, cwd="/")
+        found = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "named egress"]
+        self.assertEqual((found[0]["status"], found[0]["detail"]), ("not tried", "the check needs /bin/bash"))
