@@ -109,6 +109,29 @@ class ReadSlowly(unittest.TestCase):
             self.assertEqual(len(json.loads(got)["result"]["structuredContent"]["message"]), 3 * MIB)
 
 
+class LargeBodies(unittest.TestCase):
+    def test_many_at_once_are_too_much(self):
+        """Each is as large as it may be, and none comes to its end."""
+        with serve() as server:
+            head = "".join(f"{name}: {value}\r\n" for name, value in {**server.JSON, "Host": server.host, "Content-Length": 4 * MIB}.items())
+            part = b"POST /mcp HTTP/1.1\r\n" + head.encode() + b"\r\n" + b" " * (4 * MIB - 1)
+            with contextlib.ExitStack() as stack:
+                said = []
+                for _ in range(40):
+                    connection = stack.enter_context(socket.create_connection((server.host, server.port), timeout=60))
+                    with contextlib.suppress(OSError):
+                        connection.sendall(part)
+                    said.append(connection)
+                # The kernel still holds some of it: what is refused is refused once the server has read that far.
+                self.assertTrue(wait_until(lambda: select.select(said, [], [], 0)[0]))
+                answer = select.select(said, [], [], 0)[0][0].recv(65536)
+                self.assertIn(b"HTTP/1.1 503 ", answer)
+                self.assertIn(b"\r\nRetry-After: ", answer)
+                self.assertIn(b"busy", answer)
+                self.assertEqual(server.exchange("GET", "/healthz").status, 200)     # who sends nothing is served
+            self.assertTrue(wait_until(lambda: server.post(call("echo", {"message": "x" * (3 * MIB)})).status == 200))
+
+
 class Sessions(unittest.TestCase):
     def test_more_than_there_is_room_for(self):
         with serve("--sessions", "3") as server:

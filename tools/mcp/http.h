@@ -23,6 +23,7 @@ struct HttpLimits {
   std::size_t backlog_bytes = 8U << 20;       // output that a client does not take; then it is cut off
   std::size_t all_backlog_bytes = 64U << 20;  // the same of all clients together; beyond it those that take nothing are cut off sooner
   std::size_t all_kept_bytes = 64U << 20;     // what is kept for clients that might come back for it; beyond it what has ended is forgotten
+  std::size_t all_body_bytes = 128U << 20;    // bodies of all requests under way; beyond it who sends more is told that we are busy
   std::size_t connections = 1024;
   std::chrono::milliseconds request_time{15'000};   // from the first byte of a request to its last
   std::chrono::milliseconds idle_time{75'000};      // between requests

@@ -83,6 +83,7 @@ Connection::Connection(HttpShared& shared) : shared_(shared), deadline_(Clock::n
 Connection::~Connection() {
   shared_.connections.erase(this);
   shared_.out_bytes -= out_bytes_;
+  forget_body();
 }
 
 std::string_view Connection::field(std::string_view name) const { return field_of(parser_->get(), name); }
@@ -116,11 +117,26 @@ void Connection::parse() {
       head_arrived();
       if (responding_ || answered_) return;
     }
+    if (!room_for_body()) return;
   }
   if (parser_->is_done()) return request_arrived();
   if (parser_->is_header_done() && !head_checked_) head_arrived();
   if (!responding_ && !answered_) read_more();
 }
+
+// What a body holds is counted until its request is answered. The one that makes it too much is thrown away.
+bool Connection::room_for_body() {
+  const std::size_t bytes = parser_->get().body().size();
+  shared_.in_bytes += bytes - in_bytes_;
+  in_bytes_ = bytes;
+  if (bytes == 0 || shared_.in_bytes <= shared_.options.limits.all_body_bytes) return true;
+  refuse(503, "busy: too much is being sent at once; try again in a moment", "Retry-After: 2\r\n");
+  parser_->get().body() = std::string();
+  forget_body();
+  return false;
+}
+
+void Connection::forget_body() { shared_.in_bytes -= std::exchange(in_bytes_, 0); }
 
 // Before the body is read: nobody is made to send, nor we to keep, what will be refused.
 void Connection::head_arrived() {
@@ -310,6 +326,7 @@ void Connection::next_request() {
 }
 
 void Connection::new_parser() {
+  forget_body();
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(shared_.options.limits.head_bytes));
   parser_->body_limit(shared_.options.limits.body_bytes);

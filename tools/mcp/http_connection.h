@@ -32,6 +32,7 @@ struct HttpShared {
   std::map<std::string, SessionStreams, std::less<>> sessions;
   std::string date;                           // the header line, made anew every second
   std::size_t out_bytes = 0;                  // of all connections
+  std::size_t in_bytes = 0;                   // bodies, of all connections
   bool stopping = false;
   bool asked_for_tokens = false;
   boost::asio::io_context io{1};              // last: its handlers hold connections
@@ -85,6 +86,8 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   void linger();
   void parse();
   void head_arrived();
+  bool room_for_body();               // false: refused
+  void forget_body();
   void request_arrived();
   bool admit();                       // Host, Origin, token
   void handle_get(std::string_view path);
@@ -115,6 +118,7 @@ class Connection : public Wire, public std::enable_shared_from_this<Connection> 
   bool lingering_ = false;
   std::deque<std::string> out_;
   std::size_t out_bytes_ = 0;
+  std::size_t in_bytes_ = 0;          // of the body
   int unsent_ = 0;                    // bytes in the socket, when we looked last
   std::size_t front_done_ = 0;        // of out_.front()
   std::string grant_;
