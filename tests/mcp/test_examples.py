@@ -92,6 +92,10 @@ class Unit(unittest.TestCase):
 
 
 class Container(unittest.TestCase):
+    def test_it_bears_the_name_of_the_registry(self):
+        label = re.search(r'^LABEL io\.modelcontextprotocol\.server\.name="([^"]+)"$', (EXAMPLES / "Containerfile").read_text(), re.M)
+        self.assertEqual(label.group(1), json.loads((EXAMPLES / "server.json").read_text())["name"])
+
     def test_its_entry_is_a_way_to_serve(self):
         text = (EXAMPLES / "Containerfile").read_text()
         entry = json.loads(re.search(r"^ENTRYPOINT (\[.*\])$", text, re.M).group(1))
