@@ -71,6 +71,7 @@ bool is_readable(int fd) {
 struct Job {
   std::string id;
   std::string owner;
+  std::string payer;
   std::string label;
   JobState state = JobState::kRunning;
   Clock::time_point started = Clock::now();
@@ -120,9 +121,9 @@ struct Jobs::Impl {
     return job == jobs.end() ? nullptr : *job;
   }
 
-  [[nodiscard]] std::size_t running(const std::string* owner) const {
+  [[nodiscard]] std::size_t running(const std::string* payer) const {
     return static_cast<std::size_t>(std::count_if(jobs.begin(), jobs.end(), [&](const JobPtr& job) {
-      return job->state != JobState::kEnded && (owner == nullptr || job->owner == *owner);
+      return job->state != JobState::kEnded && (payer == nullptr || job->payer == *payer);
     }));
   }
 
@@ -153,11 +154,11 @@ struct Jobs::Impl {
     }
   }
 
-  Status check_room(const std::string& owner) const {
+  Status check_room(const std::string& payer) const {
     const auto refuse = [](const std::string& what) {
       return fail(ErrorCode::kHost, what + " are under way already", "wait for one to end (run_status), or end one (cancel_run)");
     };
-    if (running(&owner) >= limits.running_of_owner) return refuse(std::to_string(limits.running_of_owner) + " runs of yours");
+    if (running(&payer) >= limits.running_of_payer) return refuse(std::to_string(limits.running_of_payer) + " runs of yours");
     if (running(nullptr) >= limits.running) return refuse(std::to_string(limits.running) + " runs in the background");
     return {};
   }
@@ -202,12 +203,13 @@ Jobs::~Jobs() {
   Impl::join(all);
 }
 
-Result<std::string> Jobs::start(const std::string& owner, const std::string& label, Work work) {
+Result<std::string> Jobs::start(const std::string& owner, const std::string& label, Work work, const std::optional<std::string>& payer) {
   auto id = new_id();
   if (!id) return id;
   auto job = std::make_shared<Job>(impl_->limits.output_bytes);
   job->id = *id;
   job->owner = owner;
+  job->payer = payer.value_or(owner);
   job->label = label.substr(0, 400);
   job->cancel.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!job->cancel.valid()) return fail_errno(ErrorCode::kHost, "eventfd");
@@ -216,7 +218,7 @@ Result<std::string> Jobs::start(const std::string& owner, const std::string& lab
   {
     const std::lock_guard lock(impl_->mutex);
     gone = impl_->prune();
-    started = impl_->check_room(owner);
+    started = impl_->check_room(job->payer);
     if (started) {
       try {
         job->thread = std::thread([impl = impl_.get(), job, work = std::move(work)] { impl->work(job, work); });
@@ -263,6 +265,11 @@ std::vector<JobSummary> Jobs::list(const std::string& owner) {
   }
   Impl::join(gone);
   return found;
+}
+
+bool Jobs::has_running(const std::string& owner) const {
+  const std::lock_guard lock(impl_->mutex);
+  return std::any_of(impl_->jobs.begin(), impl_->jobs.end(), [&](const JobPtr& job) { return job->state != JobState::kEnded && job->owner == owner; });
 }
 
 void Jobs::drop_owners(const std::function<bool(const std::string& owner)>& which) {

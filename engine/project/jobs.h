@@ -18,7 +18,7 @@ namespace wardenv::engine {
 
 struct JobLimits {
   std::size_t running = 32;                            // in all
-  std::size_t running_of_owner = 8;
+  std::size_t running_of_payer = 8;
   std::size_t kept = 128;                              // running and ended; the ones that ended first go first
   std::size_t output_bytes = 256 << 10;                // of each stream of each job: the newest
   std::chrono::seconds keep_ended{std::chrono::minutes(30)};
@@ -69,14 +69,16 @@ class Jobs {
   Jobs& operator=(const Jobs&) = delete;
   ~Jobs();   // cancels all and waits for their ends
 
-  // The new job's id: 128 random bits in hexadecimal. Error kHost: too many are running, with what to do.
-  Result<std::string> start(const std::string& owner, const std::string& label, Work work);
+  // The new job's id: 128 random bits in hexadecimal. Error kHost: too many are running, with what to do. `payer`: whose places it takes,
+  // which many owners may share; none: the owner's own.
+  Result<std::string> start(const std::string& owner, const std::string& label, Work work, const std::optional<std::string>& payer = {});
 
   // Error kNotFound: none of that id, or not yours, or forgotten.
   Result<JobStatus> status(const std::string& owner, std::string_view id, const JobQuery& query);
   // Asks it to end; the sandbox is killed within a moment. One that has ended stays as it is.
   Result<JobSummary> cancel(const std::string& owner, std::string_view id);
   [[nodiscard]] std::vector<JobSummary> list(const std::string& owner);   // newest first
+  [[nodiscard]] bool has_running(const std::string& owner) const;
   // Cancels what such owners run, and forgets it once it has ended. Does not wait for that.
   void drop_owners(const std::function<bool(const std::string& owner)>& which);
 

@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 import wardenv_testing as wt
-from mcp_testing import Http, Stdio, call, head_of, modern, request, wait_until
+from mcp_testing import Http, Stdio, call, head_of, initialize, modern, request, wait_until
+from test_tools import ALL_TOOLS
 
 CHANGED = "notifications/tools/list_changed"
 LISTEN = {"notifications": {"toolsListChanged": True}}
@@ -88,7 +89,7 @@ class OverStdio(Edited):
         self.assertNotIn("read_file", self.names(server, request("tools/list", id="after")))
 
 
-class OverHttp(Edited):
+class Listening(Edited):
     def names(self, reply):
         return {tool["name"] for tool in reply.last["result"]["tools"]}
 
@@ -109,6 +110,14 @@ class OverHttp(Edited):
             raise AssertionError("the stream ended")
         return until
 
+    def subscribe(self, server, id, head):
+        message = modern("subscriptions/listen", LISTEN, id=id)
+        until = self.listen(server, "POST", json.dumps(message), {**server.JSON, **head_of(message), **head})
+        until(lambda message: message.get("method") == "notifications/subscriptions/acknowledged")
+        return until
+
+
+class OverHttp(Listening):
     def test_both_eras_hear_of_it(self):
         server = self.start(Http, "--http", "127.0.0.1:0")
         session = server.session()
@@ -142,6 +151,63 @@ class OverHttp(Edited):
         self.assertIn("read_file", self.names(server.post(modern("tools/list"))))
         self.edit(policy("read_file"))
         self.assertTrue(wait_until(lambda: "read_file" not in self.names(server.post(modern("tools/list")))))
+
+
+class OfTwoGrants(Listening):
+    TOKENS = {"one": "a" * 40, "two": "b" * 40}
+
+    def document(self, names=("one", "two"), **hidden):
+        grants = {name: {"token_sha256": hashlib.sha256(self.TOKENS[name].encode()).hexdigest(), "tools": sorted(ALL_TOOLS - set(hidden.get(name, [])))}
+                  for name in names}
+        return json.dumps({"version": "1", "default": "allow", "grants": grants})
+
+    def head(self, name):
+        return {"Authorization": f"Bearer {self.TOKENS[name]}"}
+
+    def serving(self, **hidden):
+        self.edit(self.document(**hidden))
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        for name in self.TOKENS:
+            self.assertIn("list_files", self.names(server.post(modern("tools/list"), self.head(name))))
+        return server
+
+    def first_change(self, until):
+        return until(lambda message: message.get("method") == CHANGED or "result" in message)
+
+    def test_only_those_hear_of_an_edit_who_see_other_tools_by_it(self):
+        server = self.serving()
+        one, two = (self.subscribe(server, name, self.head(name)) for name in ("one", "two"))
+        opened = server.post(initialize(), self.head("two"), plain=True)
+        session = {"Mcp-Session-Id": opened.headers["mcp-session-id"], "MCP-Protocol-Version": "2025-11-25", **self.head("two")}
+        legacy = self.listen(server, "GET", None, {"Accept": "text/event-stream", **session})
+        self.edit(self.document(one=["write_file"]))
+        self.assertEqual(self.first_change(one)["method"], CHANGED)
+        self.assertNotIn("write_file", self.names(server.post(modern("tools/list"), self.head("one"))))
+        self.edit(self.document(one=["write_file"], two=["read_file"]))
+        for until in (two, legacy):      # the first that they hear of: the list has changed by now
+            self.assertEqual(self.first_change(until)["method"], CHANGED)
+            self.assertNotIn("read_file", self.names(server.post(modern("tools/list"), self.head("two"))))
+        self.edit(self.document(names=["two"], two=["read_file"]))
+        self.assertIn("result", self.first_change(one))     # it heard of its own edit alone, and ends with its grant
+        server.close()
+        self.assertIn("result", self.first_change(two))     # and this one of one edit alone
+
+    def test_a_grant_that_is_taken_away_hears_nothing_more(self):
+        server = self.serving()
+        gone, stays = (self.subscribe(server, name, self.head(name)) for name in ("one", "two"))
+        self.edit(self.document(names=["two"], two=["write_file"]))
+        self.assertIn("result", self.first_change(gone))
+        self.assertEqual(self.first_change(stays)["method"], CHANGED)
+
+    def test_metrics_name_the_tools_only_that_the_caller_sees(self):
+        server = self.serving(two=["read_file"])
+        for tool, more in (("read_file", {"path": "x"}), ("list_files", {})):
+            server.post(call(tool, {"current_working_dir": self.workspace, **more}), self.head("one"))
+        texts = {name: server.exchange("GET", "/metrics", headers=self.head(name)).body.decode() for name in self.TOKENS}
+        self.assertIn('tool="read_file"', texts["one"])
+        self.assertIn('tool="list_files"', texts["two"])
+        self.assertNotIn("read_file", texts["two"])
+        self.assertIn("wardenv_now", texts["two"])
 
 
 class OfOneGrant(Edited):

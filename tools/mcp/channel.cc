@@ -52,6 +52,11 @@ void Channel::notify(const std::string& message) {
   if (sink) sink->send(message);
 }
 
+bool Channel::is_heard() const {
+  std::lock_guard lock(mutex_);
+  return standing_ && standing_->heard();
+}
+
 bool Channel::begin(const std::string& id, std::weak_ptr<Cancellable> call) {
   std::lock_guard lock(mutex_);
   return running_.emplace(id, std::move(call)).second;

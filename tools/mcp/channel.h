@@ -55,6 +55,7 @@ class Channel {
   // Where notifications go that belong to no request. May be null.
   void set_standing(std::shared_ptr<Sink> sink);
   void notify(const std::string& message);
+  [[nodiscard]] bool is_heard() const;   // Sink::heard
 
   // Requests under way, by id. False: the id is in use.
   bool begin(const std::string& id, std::weak_ptr<Cancellable> call);

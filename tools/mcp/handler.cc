@@ -22,6 +22,9 @@ ToolResult protocol_error(int code, std::string message) {
 ToolResult input_required() { return {.ending = Ending::kInputRequired}; }
 
 void Features::attach(Changes) {}
+bool Features::tools_changed_for(const std::string&) { return true; }
+bool Features::has_grant(const std::string&) { return true; }
+bool Features::session_has_runs(const Caller&) { return false; }
 void Features::session_ended(const std::string&) {}
 
 std::vector<Resource> Features::list_resources(const Caller&) { return {}; }

@@ -212,9 +212,14 @@ class Features {
   // The tools that this caller may see, in a stable order.
   virtual std::vector<Tool> list_tools(const Caller& caller) = 0;
   virtual Lane lane_of(std::string_view tool, const Caller& caller) = 0;
+  // After Changes::tools: whether that changed what the callers of this grant see, and whether there is such a grant any more.
+  virtual bool tools_changed_for(const std::string& grant);
+  virtual bool has_grant(const std::string& grant);
   // REQUIRES: lane_of did not say kUnknown. `arguments` is an object.
   virtual ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) = 0;
 
+  // Whether something that a session started goes on in the background.
+  virtual bool session_has_runs(const Caller& caller);
   // A legacy session is over (ended by its client, or idle for too long): what it left running in the background should go.
   virtual void session_ended(const std::string& session);
 

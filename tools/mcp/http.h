@@ -42,7 +42,7 @@ struct HttpOptions {
   std::function<std::optional<std::string>(std::string_view token)> grant_of_token{};
   // Whether any tokens are given out: a policy may change. Empty: yes. Once it was so, and where others can reach us, they are asked for until the end.
   std::function<bool()> asks_for_tokens{};
-  std::function<std::string()> metrics{};   // the text of /metrics; empty: 404
+  std::function<std::string(const std::string& grant)> metrics{};   // the text of /metrics for such a caller; empty: 404
   std::string resource_name = "Wardenv";    // for the metadata of RFC 9728
   HttpLimits limits{};
 };

@@ -178,7 +178,7 @@ void Connection::request_arrived() {
 
 void Connection::handle_get(std::string_view path) {
   if (path == "/healthz") return respond(200, "text/plain", shared_.stopping ? "stopping\n" : "ok\n", {});
-  if (path == "/metrics" && shared_.options.metrics) return respond(200, "text/plain; version=0.0.4", shared_.options.metrics(), {});
+  if (path == "/metrics" && shared_.options.metrics) return respond(200, "text/plain; version=0.0.4", shared_.options.metrics(grant_), {});
   if (path == kMetadataPath || path == kMetadataPath + shared_.options.path) return metadata();
   refuse(404, "nothing is here; the MCP endpoint is " + shared_.options.path);
 }

@@ -168,6 +168,7 @@ class StandingSink : public Sink {
   bool send(std::string message) override;
   void finish(std::string message, int) override { send(std::move(message)); }
   void abandon() override {}
+  [[nodiscard]] bool heard() const override { return stream_->attached(); }
 
  private:
   boost::asio::io_context& io_;

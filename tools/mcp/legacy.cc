@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only the legacy era has: `initialize`, log levels, subscriptions to single resources.
 #include <algorithm>
+#include <compare>
 
 #include "tools/mcp/core.h"
 #include "tools/mcp/strict_json.h"
@@ -19,19 +20,37 @@ std::string name_of_client(const json* info) {
   return name != nullptr && name->is_string() ? name->get_ref<const std::string&>() : "";
 }
 
-// Makes room by the session that was used least recently, of those that do nothing and have been quiet for a while: clients that
-// never end their sessions must not lock out others. Its client is told 404, and starts again. Null: all are in use.
+// How little a session would be missed by the caller who wants its place: the least goes. What holds runs or is listened to comes last.
+struct Rank {
+  bool holds = false;
+  bool of_another = false;
+  std::chrono::steady_clock::time_point used{};
+  auto operator<=>(const Rank&) const = default;
+};
+
+Rank rank_of(Core& core, const Channel& channel, const std::string& grant) {
+  const Caller caller{.grant = channel.principal(), .session = channel.id(), .era = Era::kLegacy};
+  return {channel.is_heard() || core.features.session_has_runs(caller), channel.principal() != grant, channel.used()};
+}
+
+// Makes room by a session that does nothing and has been quiet for a while, the caller's own before another's: clients that never end their
+// sessions must not lock out others, nor end what others still use. Its client is told 404, and starts again. Null: all are in use.
 // REQUIRES: core.mutex is held, so the features are told by the caller, later.
-std::shared_ptr<Channel> take_oldest(Core& core) {
-  auto oldest = core.sessions.end();
+std::shared_ptr<Channel> take_quietest(Core& core, const std::string& grant) {
+  const auto since = std::chrono::steady_clock::now() - core.options.session_quiet;
+  auto taken = core.sessions.end();
+  Rank least;
   for (auto at = core.sessions.begin(); at != core.sessions.end(); ++at) {
-    if (at->second->under_way() > 0) continue;
-    if (oldest == core.sessions.end() || at->second->used() < oldest->second->used()) oldest = at;
+    if (at->second->under_way() > 0 || at->second->used() > since) continue;
+    const Rank rank = rank_of(core, *at->second, grant);
+    if ((rank.holds && rank.of_another) || (taken != core.sessions.end() && least < rank)) continue;
+    least = rank;
+    taken = at;
   }
-  if (oldest == core.sessions.end() || std::chrono::steady_clock::now() - oldest->second->used() < core.options.session_quiet) return nullptr;
-  std::shared_ptr<Channel> taken = oldest->second;
-  core.sessions.erase(oldest);
-  return taken;
+  if (taken == core.sessions.end()) return nullptr;
+  std::shared_ptr<Channel> channel = taken->second;
+  core.sessions.erase(taken);
+  return channel;
 }
 
 // Null: too many sessions. `dropped`: who made room.
@@ -39,7 +58,7 @@ std::shared_ptr<Channel> enter_session(Core& core, const std::string& grant, std
   auto channel = std::make_shared<Channel>(random_id(), grant);
   std::lock_guard lock(core.mutex);
   if (core.closing) return nullptr;
-  if (core.sessions.size() >= core.options.max_sessions && !(dropped = take_oldest(core))) return nullptr;
+  if (core.sessions.size() >= core.options.max_sessions && !(dropped = take_quietest(core, grant))) return nullptr;
   core.sessions.emplace(channel->id(), channel);
   std::erase_if(core.channels, [](const auto& each) { return each.expired(); });
   core.channels.push_back(channel);

@@ -7,12 +7,14 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <shared_mutex>
 
 namespace wardenv::mcp {
 namespace {
 
+constexpr std::string_view kPrompts = "prompts/get";   // counted among the tools
 const prometheus::Histogram::BucketBoundaries kSeconds{0.0001, 0.001, 0.01, 0.1, 0.5, 1, 5, 30, 120, 600};
 
 // Metrics by their labels. The library looks them up under a lock and in maps of maps: once for each is enough.
@@ -71,13 +73,19 @@ void Metrics::call(std::string_view tool, std::string_view ending, double second
   impl_->seconds_by.get(tool, "", [&]() -> auto& { return impl_->seconds.Add({{"tool", std::string(tool)}}, kSeconds); }).Observe(seconds);
 }
 
-std::string Metrics::text(const ServerLoad& load, std::size_t connections) const {
+std::string Metrics::text(const ServerLoad& load, std::size_t connections, const Shown& shown) const {
   impl_->running.Set(static_cast<double>(load.running));
   impl_->queued.Set(static_cast<double>(load.queued));
   impl_->sessions.Set(static_cast<double>(load.sessions));
   impl_->tasks.Set(static_cast<double>(load.tasks));
   impl_->connections.Set(static_cast<double>(connections));
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+  auto families = impl_->registry.Collect();
+  for (auto& family : families) {
+    std::erase_if(family.metric, [&](const auto& metric) {
+      return std::any_of(metric.label.begin(), metric.label.end(), [&](const auto& label) { return label.name == "tool" && label.value != kPrompts && !shown(label.value); });
+    });
+  }
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace wardenv::mcp

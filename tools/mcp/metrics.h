@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,8 +22,9 @@ class Metrics : public Observer {
   void request(std::string_view method, Era era) override;
   void call(std::string_view tool, std::string_view ending, double seconds) override;
 
-  // All of it in the text format of Prometheus, with what is the case now.
-  [[nodiscard]] std::string text(const ServerLoad& load, std::size_t connections) const;
+  // All of it in the text format of Prometheus, with what is the case now; of tools only those that `shown` says yes to.
+  using Shown = std::function<bool(std::string_view tool)>;
+  [[nodiscard]] std::string text(const ServerLoad& load, std::size_t connections, const Shown& shown) const;
 
  private:
   struct Impl;

@@ -32,6 +32,8 @@ class Sink {
   virtual void abandon() = 0;
   // HTTP, legacy: the id of a new session, before finish().
   virtual void set_session(const std::string&) {}
+  // Whether a client listens at this moment. To be asked on the I/O thread.
+  [[nodiscard]] virtual bool heard() const { return true; }
   // HTTP, legacy: ends the response; the client comes back for the rest (SEP-1699).
   virtual void suspend() {}
 

@@ -96,13 +96,15 @@ mcp::ServerOptions server_options(const Options& options, mcp::Observer& metrics
   return server;
 }
 
-int serve_http(const Options& options, Parts& parts, mcp::Server& server, mcp::Metrics& metrics, int stop) {
+int serve_http(const Options& options, Parts& parts, mcp::Features& features, mcp::Server& server, mcp::Metrics& metrics, int stop) {
   mcp::HttpServer* serving = nullptr;
   mcp::HttpOptions http{.host = options.host, .port = options.port, .allowed_origins = options.origins, .tls_cert = options.tls_cert,
                         .tls_key = options.tls_key, .default_grant = parts.grant};
   http.grant_of_token = [gate = parts.gate](std::string_view token) { return gate->grant_of_token(token); };
   http.asks_for_tokens = [gate = parts.gate] { return gate->has_grant_tokens(); };
-  http.metrics = [&] { return metrics.text(server.load(), serving->connections()); };
+  http.metrics = [&](const std::string& grant) {
+    return metrics.text(server.load(), serving->connections(), [&](std::string_view tool) { return features.lane_of(tool, {.grant = grant}) != mcp::Lane::kUnknown; });
+  };
   auto opened = mcp::HttpServer::open(server, std::move(http));
   if (!opened) return complain(opened.error());
   serving = opened->get();
@@ -128,7 +130,7 @@ int serve(const Options& options, int stop) {
   if (options.stdio) {
     mcp::serve_stdio(server, wire, {.grant = parts->grant}, stop);
   } else {
-    status = serve_http(options, *parts, server, metrics, stop);
+    status = serve_http(options, *parts, **features, server, metrics, stop);
   }
   // What has not ended by now is killed by the launcher, as it sees this process go.
   std::fflush(nullptr);

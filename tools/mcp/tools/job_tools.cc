@@ -92,7 +92,8 @@ ToolResult call_start_run(Call& call) {
   Service& service = call.service();
   auto ready = set_up(wanted, admitted->request);
   Result<std::string> id = ready ? service.jobs.start(owner_of(call.context().caller()), wanted.label,
-                                                      [&service, admitted = *admitted](const engine::RunIo& io) { return run_in_background(service, admitted, io); })
+                                                      [&service, admitted = *admitted](const engine::RunIo& io) { return run_in_background(service, admitted, io); },
+                                                      call.context().caller().grant)   // many sessions have no more places than one
                                  : Result<std::string>(tl::unexpected(ready.error()));
   if (!id) {
     admitted->finish(service.gate, "failed", engine::Entered::kNo);

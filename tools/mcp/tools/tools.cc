@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <map>
+#include <mutex>
 
 #include "engine/spec_builder.h"
 #include "tools/mcp/tools/results.h"
@@ -43,22 +45,41 @@ class Tools final : public Features {
   }
 
   void attach(Changes changes) override {
-    service_.gate.on_change([tools = std::move(changes.tools)] {
+    service_.gate.on_change([this, tools = std::move(changes.tools)] {
+      compare_shown();
       if (tools) tools();
     });
   }
 
+  // Under the lock: what is kept as shown is what is answered, whatever edit comes meanwhile.
   std::vector<Tool> list_tools(const Caller& caller) override {
+    const std::lock_guard lock(shown_mutex_);
     std::vector<Tool> tools;
     for (const ToolEntry* entry : entries_) {
-      if (visible(*entry, caller)) tools.push_back(entry->tool);
+      if (visible(*entry, caller.grant)) tools.push_back(entry->tool);
     }
+    shown_.try_emplace(caller.grant, ShownTools{names_for(caller.grant), false, service_.gate.has_grant(caller.grant)});
     return tools;
+  }
+
+  // Who was never shown a list is told of every edit.
+  bool tools_changed_for(const std::string& grant) override {
+    const std::lock_guard lock(shown_mutex_);
+    const auto at = shown_.find(grant);
+    return at == shown_.end() || at->second.changed;
+  }
+
+  // A policy without grants serves whatever name the operator gave, but not one that it took away.
+  bool has_grant(const std::string& grant) override {
+    if (grant.empty() || service_.gate.has_grant(grant)) return true;
+    const std::lock_guard lock(shown_mutex_);
+    const auto at = shown_.find(grant);
+    return (at == shown_.end() || !at->second.granted) && !names_for(grant).empty();
   }
 
   Lane lane_of(std::string_view tool, const Caller& caller) override {
     const ToolEntry* entry = find(tool);
-    return entry != nullptr && visible(*entry, caller) ? entry->lane : Lane::kUnknown;
+    return entry != nullptr && visible(*entry, caller.grant) ? entry->lane : Lane::kUnknown;
   }
 
   ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) override try {
@@ -70,6 +91,8 @@ class Tools final : public Features {
     return error_result({ErrorCode::kInternal, error.what(), "", 0});
   }
 
+  bool session_has_runs(const Caller& caller) override { return jobs_.has_running(owner_of(caller)); }
+
   void session_ended(const std::string& session) override {
     jobs_.drop_owners([&](const std::string& owner) { return is_session(owner, session); });
   }
@@ -80,14 +103,40 @@ class Tools final : public Features {
     return entry == entries_.end() ? nullptr : *entry;
   }
 
-  [[nodiscard]] bool visible(const ToolEntry& entry, const Caller& caller) const {
-    return service_.gate.visible(entry.tool.name, caller.grant) && (entry.judged_as.empty() || service_.gate.visible(entry.judged_as, caller.grant));
+  [[nodiscard]] bool visible(const ToolEntry& entry, const std::string& grant) const {
+    return service_.gate.visible(entry.tool.name, grant) && (entry.judged_as.empty() || service_.gate.visible(entry.judged_as, grant));
   }
+
+  [[nodiscard]] std::vector<std::string> names_for(const std::string& grant) const {
+    std::vector<std::string> names;
+    for (const ToolEntry* entry : entries_) {
+      if (visible(*entry, grant)) names.push_back(entry->tool.name);
+    }
+    return names;
+  }
+
+  void compare_shown() {
+    const std::lock_guard lock(shown_mutex_);
+    for (auto& [grant, shown] : shown_) {
+      std::vector<std::string> now = names_for(grant);
+      shown.changed = now != shown.names;
+      shown.names = std::move(now);
+    }
+  }
+
+  // What the callers of a grant see, and whether the last edit changed that.
+  struct ShownTools {
+    std::vector<std::string> names{};
+    bool changed = false;
+    bool granted = false;   // the policy had the grant
+  };
 
   const std::string version_;
   Service service_;
   engine::Jobs jobs_;   // after what its runs use
   std::vector<const ToolEntry*> entries_;
+  std::mutex shown_mutex_;
+  std::map<std::string, ShownTools> shown_;   // by grant
 };
 
 }  // namespace

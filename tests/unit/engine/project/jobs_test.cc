@@ -90,7 +90,7 @@ TEST_CASE("a job belongs to whoever started it") {
   CHECK_FALSE(jobs.status("me", "0000", {}));
   CHECK(jobs.status("you", *id, {}).error().message == jobs.status("you", "0000", {}).error().message);
   std::set<std::string> ids;
-  Jobs many({.running = 100, .running_of_owner = 100, .kept = 100});
+  Jobs many({.running = 100, .running_of_payer = 100, .kept = 100});
   for (int i = 0; i < 100; ++i) ids.insert(*many.start("me", "x", says("")));
   CHECK(ids.size() == 100);
 }
@@ -115,7 +115,7 @@ TEST_CASE("a job is cancelled, and so are all at the end") {
 }
 
 TEST_CASE("the number of jobs is bounded") {
-  Jobs jobs({.running = 3, .running_of_owner = 2, .kept = 4});
+  Jobs jobs({.running = 3, .running_of_payer = 2, .kept = 4});
   auto first = jobs.start("a", "x", until_cancelled);
   REQUIRE(first);
   REQUIRE(jobs.start("a", "x", until_cancelled));
@@ -136,6 +136,21 @@ TEST_CASE("the number of jobs is bounded") {
   CHECK(jobs.list("a").size() + jobs.list("b").size() == 4);
   CHECK_FALSE(jobs.status("a", ids[0], {}));
   CHECK(jobs.status("a", ids[5], {}));
+}
+
+TEST_CASE("owners that share a payer share its places, and see nothing of each other") {
+  Jobs jobs({.running = 10, .running_of_payer = 2});
+  auto first = jobs.start("a", "x", until_cancelled, "grant");
+  REQUIRE(first);
+  REQUIRE(jobs.start("b", "x", until_cancelled, "grant"));
+  CHECK_FALSE(jobs.start("c", "x", until_cancelled, "grant"));
+  CHECK(jobs.start("c", "x", until_cancelled, "another"));
+  CHECK_FALSE(jobs.status("b", *first, {}));
+  CHECK(jobs.has_running("a"));
+  CHECK_FALSE(jobs.has_running("grant"));
+  REQUIRE(jobs.cancel("a", *first));
+  ended(jobs, "a", *first);
+  CHECK_FALSE(jobs.has_running("a"));
 }
 
 TEST_CASE("ended jobs are forgotten after a while, those of an owner who left at once") {
