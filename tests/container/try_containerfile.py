@@ -82,7 +82,7 @@ class Stage:
             self.user = rest
         elif word == "ENTRYPOINT":
             self.entrypoint = json.loads(rest)
-        else:
+        elif word != "LABEL":     # of the image alone: nothing that runs sees it
             raise SystemExit(f"nobody taught me {word}")
 
 
