@@ -40,6 +40,20 @@ class PolicyTest(EgressTest):
         self.assert_refused(run, "evil.test", "--allow-host 'evil.test'")
 
     @both
+    def test_refusals_hide_no_connection_from_the_log(self):
+        """A hundred hosts that are refused, and then the one that is reached."""
+        code = ("import socket, urllib.request\nfor i in range(100):\n    s = socket.create_connection(('127.0.0.1', 3128)); s.sendall(b'CONNECT h%d.test:443 HTTP/1.1\\r\\n\\r\\n' % i); s.recv(100); s.close()\n"
+                "print('BODY', len(urllib.request.urlopen('http://allowed.test/big').read()))")
+        run, scratch = self.run_with({"network": "egress", "allow_host": ["allowed.test"]}, self.python(code))
+        self.assertIn(f"BODY {16 << 20}", run.text, run)
+        shown = t.execute([t.WARDENV, "audit", "show", "--json"], scratch.user, env=t.environment(scratch.user, scratch.state))
+        ends = [json.loads(line) for line in shown.stdout.splitlines() if b'"finish"' in line]
+        reached = [item for item in ends[0]["connections"] if item["verdict"] == "connected"]
+        self.assertEqual([item["host"] for item in reached], ["allowed.test"], ends)
+        self.assertGreaterEqual(reached[0]["bytes_received"], 16 << 20)
+        self.assertEqual(sum(item["count"] for item in ends[0]["connections"] if item["verdict"] == "refused"), 100)
+
+    @both
     def test_pip_under_a_profile_with_the_indexs_own_ca(self):
         """Over HTTP and HTTPS, with hashes; the certificates are the profile's. While it installs, its neighbour in the sandbox reaches nothing else."""
         digest = make_index(self.lab.files)
