@@ -249,7 +249,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   Beginning beginning;
   RunRequest request = asked;
   auto may_enter = io.may_enter;
-  // Presets ask programs of the venv, in sandboxes of their own: that is entering, too.
+  // Presets ask programs, in sandboxes of their own: that is entering, too.
   if (may_enter && request.network == sandbox::Network::kEgress) {
     if (const Status may = std::exchange(may_enter, nullptr)(); !may) return failed(std::move(report), may.error());
   }

@@ -179,7 +179,7 @@ class Engine {
   static Result<std::string> plan_json(const RunRequest& request);
 
  private:
-  Result<std::string> ask_inside(const RunRequest& like, const std::vector<std::string>& argv);
+  Result<std::string> ask_inside(const std::vector<std::string>& argv);
   Status add_presets(RunRequest& request);
 
   struct Impl;

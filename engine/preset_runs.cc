@@ -9,11 +9,31 @@
 #include "engine/egress/presets.h"
 #include "engine/engine.h"
 #include "engine/made_inside.h"
+#include "engine/paths.h"
 
 namespace wardenv::engine {
 
-// What a package manager says of itself, asked once; in a sandbox, as a venv's program may be anybody's.
-Result<std::string> Engine::ask_inside(const RunRequest& like, const std::vector<std::string>& argv) {
+namespace {
+
+std::string real_path(const std::string& path) {
+  const auto resolved = resolve_path(path);
+  return resolved ? resolved->real : absolute(path);
+}
+
+// Of this run and of those like it: what is read-only now may have been another's to write.
+std::vector<std::string> written_by_runs(const RunRequest& request) {
+  std::vector<std::string> written{real_path(request.workspace)};
+  if (request.venv_within) written.push_back(*request.venv_within);
+  for (const ProfileMount& mount : request.mounts) {
+    if (mount.access == Access::kDirect) written.push_back(real_path(mount.path));
+  }
+  return written;
+}
+
+}  // namespace
+
+// What a package manager of the host says of itself, asked once. Without the venv of any run: its programs are what runs made of them.
+Result<std::string> Engine::ask_inside(const std::vector<std::string>& argv) {
   static std::mutex mutex;
   static std::map<std::vector<std::string>, std::string> known;
   {
@@ -24,7 +44,6 @@ Result<std::string> Engine::ask_inside(const RunRequest& like, const std::vector
   if (::mkdtemp(folder) == nullptr) return fail_errno(ErrorCode::kHost, "cannot make a folder in /tmp");
   RunRequest request;
   request.argv = argv;
-  request.venv = like.venv;
   request.workspace = folder;
   request.access = Access::kReadOnly;
   const RunReport report = run(request);
@@ -37,9 +56,9 @@ Result<std::string> Engine::ask_inside(const RunRequest& like, const std::vector
 
 Status Engine::add_presets(RunRequest& request) {
   if (request.network != sandbox::Network::kEgress || request.egress.presets.empty()) return {};
-  const PresetInput input{.venv = request.venv.value_or(""), .workspace = request.workspace, .environment = request.profile_env,
-                          .repository_made_inside = repository_made_inside(request.workspace),
-                          .ask = [&](const std::vector<std::string>& argv) { return ask_inside(request, argv); }};
+  const PresetInput input{.venv = request.venv.value_or(""), .workspace = request.workspace, .written = written_by_runs(request),
+                          .environment = request.profile_env, .repository_made_inside = repository_made_inside(request.workspace),
+                          .ask = [&](const std::vector<std::string>& argv) { return ask_inside(argv); }};
   auto derived = derive_presets(request.egress.presets, input);
   if (!derived) return tl::unexpected(derived.error());
   request.egress.rules.insert(request.egress.rules.end(), derived->rules.begin(), derived->rules.end());

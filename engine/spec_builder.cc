@@ -33,7 +33,7 @@ void make_writable(VenvView& venv) {
   }
 }
 
-// The index that later installs may reach is read from the venv's pip.conf (engine/egress/presets.h), so this run can't write it. Where there
+// The index that later installs may reach is read from the pip.conf of a venv outside the workspace (engine/egress/presets.h), so this run can't write it. Where there
 // is none, an empty one is made and stays: what does not exist can't be protected.
 Status protect_index(const std::string& venv, sandbox::SandboxSpec& spec) {
   const std::string path = venv + "/pip.conf";

@@ -2,9 +2,6 @@
 #include "engine/egress/presets.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,15 +9,14 @@
 #include <optional>
 
 #include "engine/egress/config_text.h"
-#include "sandbox/base/unique_fd.h"
+#include "engine/egress/operator_files.h"
+#include "engine/paths.h"
 
 namespace wardenv::engine {
 namespace {
 
-constexpr std::size_t kMaxFile = 256 * 1024;
-
-// Prints the index that pip uses where nothing is configured, and where that keeps its files: pip's own constants. The wheels that come
-// with Python are asked before a pip that the venv's contents could have changed.
+// Prints the index that pip uses where nothing is configured, and where that keeps its files: pip's own constants, of the host's Python.
+// A venv is not asked: what a run with a writable one left there, it would say for all later ones.
 constexpr const char* kAskPip =
     "import glob, os, sys\n"
     "places = glob.glob('/usr/share/python-wheels/pip-*.whl') + ['/usr/lib/python3/dist-packages']\n"
@@ -29,7 +25,7 @@ constexpr const char* kAskPip =
     "    places[:0] = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), '_bundled', 'pip-*.whl'))\n"
     "except ImportError:\n"
     "    pass\n"
-    "places += glob.glob(os.path.join(sys.base_prefix, 'lib', 'python3*', 'site-packages')) + sys.argv[1:]\n"
+    "places += glob.glob(os.path.join(sys.base_prefix, 'lib', 'python3*', 'site-packages'))\n"
     "for place in places:\n"
     "    sys.path.insert(0, place)\n"
     "    try:\n"
@@ -46,33 +42,35 @@ constexpr std::array kInside = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
 
 enum class Trust {
   kOperator,   // the engine's environment, the user's and the system's files
-  kVenv,       // may come from whoever made the venv
+  kOthers,     // whoever made the venv or the repository, and what programs say of themselves: public addresses only
 };
-
-// A regular file, not through a link; nothing where there is none.
-std::string read_config(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat status {};
-  if (!fd.valid() || ::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) return {};
-  std::string text(kMaxFile, '\0');
-  const ssize_t got = ::read(fd.get(), text.data(), text.size());
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
-}
 
 class Deriver {
  public:
-  explicit Deriver(const PresetInput& input) : input_(input) {}
+  explicit Deriver(const PresetInput& input) : input_(input), files_(with_venv(input)), around_venv_(input.written) {}
 
   Status derive(EgressPreset preset) {
     const std::size_t before = derived_.rules.size();
     WARDENV_TRY(collect(preset));
     if (derived_.rules.size() > before) return {};
-    return fail(ErrorCode::kNotFound, "the egress preset `" + std::string(to_string(preset)) + "` finds no http(s) host here", "name the host with --allow-host");
+    if (trouble_ && files_.passed_over().empty()) return tl::unexpected(*trouble_);
+    return fail(ErrorCode::kNotFound, "the egress preset `" + std::string(to_string(preset)) + "` finds no http(s) host here" + passed_over(), "name the host with --allow-host");
   }
   DerivedEgress take() { return std::move(derived_); }
 
  private:
+  static std::vector<std::string> with_venv(const PresetInput& input) {
+    std::vector<std::string> written = input.written;
+    if (const auto venv = resolve_path(input.venv); !input.venv.empty() && venv) written.push_back(venv->real);
+    return written;
+  }
+
+  [[nodiscard]] std::string passed_over() const {
+    std::string text;
+    for (const std::string& path : files_.passed_over()) text += (text.empty() ? "; commands can write, and so it does not count: `" : "`, `") + path;
+    return text.empty() ? text : text + "`";
+  }
+
   Status collect(EgressPreset preset) {
     switch (preset) {
       case EgressPreset::kPipIndex: return pip_index();
@@ -120,20 +118,26 @@ class Deriver {
     Trust trust = Trust::kOperator;
   };
 
+  // A run with a writable venv can't write its pip.conf. Where the venv itself lies in what runs can write, it can be anybody's.
+  std::string read_setting(const Setting& file) {
+    if (file.trust == Trust::kOperator) return files_.read(file.value);
+    return around_venv_.in_reach(input_.venv) ? files_.read(file.value) : around_venv_.read(file.value);
+  }
+
   // pip's order: variable, file of PIP_CONFIG_FILE, the venv's, the user's, the system's; in a file, [install] before [global].
-  [[nodiscard]] std::optional<Setting> pip_setting(const std::string& key, const std::string& name) const {
+  std::optional<Setting> pip_setting(const std::string& key, const std::string& name) {
     if (auto value = variable(name); !value.empty()) return Setting{value, Trust::kOperator};
     const std::string home = variable("HOME");
     const std::string xdg = variable("XDG_CONFIG_HOME");
     const std::array files = {Setting{variable("PIP_CONFIG_FILE"), Trust::kOperator},
-                              Setting{input_.venv.empty() ? "" : input_.venv + "/pip.conf", Trust::kVenv},
+                              Setting{input_.venv.empty() ? "" : input_.venv + "/pip.conf", Trust::kOthers},
                               Setting{(xdg.empty() ? home + "/.config" : xdg) + "/pip/pip.conf", Trust::kOperator},
                               Setting{home + "/.pip/pip.conf", Trust::kOperator},
                               Setting{"/etc/xdg/pip/pip.conf", Trust::kOperator},
                               Setting{"/etc/pip.conf", Trust::kOperator}};
     for (const Setting& file : files) {
       if (file.value.empty()) continue;
-      const auto entries = parse_ini(read_config(file.value));
+      const auto entries = parse_ini(read_setting(file));
       for (const char* section : {"install", "global"}) {
         for (const IniEntry& entry : entries) {
           if (entry.section == section && entry.key == key && !entry.value.empty()) return Setting{entry.value, file.trust};
@@ -163,7 +167,7 @@ class Deriver {
     }
     const std::string xdg = variable("XDG_CONFIG_HOME");
     for (const std::string& path : {(xdg.empty() ? variable("HOME") + "/.config" : xdg) + "/uv/uv.toml", std::string("/etc/uv/uv.toml")}) {
-      uv_file(read_config(path), primary);
+      uv_file(files_.read(path), primary);
     }
     return primary;
   }
@@ -199,9 +203,21 @@ class Deriver {
       tell("PIP_TRUSTED_HOST", hosts);
     }
     if (pip || uv) return {};
-    auto answer = input_.ask({input_.venv.empty() ? "/usr/bin/python3" : input_.venv + "/bin/python", "-I", "-S", "-c", kAskPip});
-    if (!answer) return tl::unexpected(answer.error());
-    for (const std::string& url : urls_in(*answer)) add(url, Trust::kVenv);
+    for (const char* python : {"/usr/bin/python3", "/usr/local/bin/python3"}) {
+      auto urls = ask_host({python, "-I", "-S", "-c", kAskPip});
+      for (const std::string& url : urls) add(url, Trust::kOthers);
+      if (!urls.empty()) break;
+    }
+    return {};
+  }
+
+  // What a program of the host says, below /usr with all that it is made of.
+  std::vector<std::string> ask_host(const std::vector<std::string>& argv) {
+    const auto in_usr = [](const std::string& path) { return is_beneath(path, "/usr") || is_beneath("/usr", path); };
+    if (std::any_of(input_.written.begin(), input_.written.end(), in_usr)) return {};
+    const auto answer = input_.ask(argv);
+    if (answer) return urls_in(*answer);
+    trouble_ = answer.error();
     return {};
   }
 
@@ -212,7 +228,7 @@ class Deriver {
     if (registry.empty()) registry = variable("npm_config_registry");
     if (!registry.empty()) add(registry, Trust::kOperator);
     for (const std::string& path : {variable("HOME") + "/.npmrc", std::string("/etc/npmrc"), std::string("/usr/etc/npmrc")}) {
-      for (const IniEntry& entry : parse_ini(read_config(path))) {
+      for (const IniEntry& entry : parse_ini(files_.read(path))) {
         const bool scoped = entry.key.starts_with('@') && entry.key.ends_with(":registry");
         if (entry.key != "registry" && !scoped) continue;
         add(entry.value, Trust::kOperator);
@@ -220,9 +236,7 @@ class Deriver {
       }
     }
     if (const auto url = parse_http_url(registry)) return tell("NPM_CONFIG_REGISTRY", without_user(*url)), Status{};
-    auto answer = input_.ask({"npm", "config", "get", "registry"});
-    if (!answer) return tl::unexpected(answer.error());
-    for (const std::string& url : urls_in(*answer)) add(url, Trust::kVenv);
+    for (const std::string& url : ask_host({"npm", "config", "get", "registry"})) add(url, Trust::kOthers);
     return {};
   }
 
@@ -234,9 +248,9 @@ class Deriver {
       ::closedir(entries);
     }
     for (const std::string& path : files) {
-      if (path.ends_with(".list")) sources_in_lines(read_config(path));
+      if (path.ends_with(".list")) sources_in_lines(files_.read(path));
       if (!path.ends_with(".sources")) continue;
-      for (const IniEntry& entry : parse_ini(read_config(path))) {
+      for (const IniEntry& entry : parse_ini(files_.read(path))) {
         if (entry.key != "uris") continue;
         for (const std::string& url : urls_in(entry.value)) add(url, Trust::kOperator);
       }
@@ -261,13 +275,16 @@ class Deriver {
       return fail(ErrorCode::kBadInput, "the repository in `" + input_.workspace + "` was made by a run: its remotes are not taken for the operator's word",
                   "name the host with --allow-host, or clone the repository anew outside");
     }
-    for (const IniEntry& entry : parse_ini(read_config(input_.workspace + "/.git/config"))) {
-      if (entry.section.starts_with("remote ") && (entry.key == "url" || entry.key == "pushurl")) add(entry.value, Trust::kVenv);
+    for (const IniEntry& entry : parse_ini(read_plain(input_.workspace + "/.git/config"))) {
+      if (entry.section.starts_with("remote ") && (entry.key == "url" || entry.key == "pushurl")) add(entry.value, Trust::kOthers);
     }
     return {};
   }
 
   const PresetInput& input_;
+  OperatorFiles files_;
+  OperatorFiles around_venv_;   // for the venv's own pip.conf
+  std::optional<Error> trouble_;   // why the last program that was asked did not answer
   DerivedEgress derived_;
 };
 

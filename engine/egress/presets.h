@@ -17,6 +17,7 @@ using AskInside = std::function<Result<std::string>(const std::vector<std::strin
 struct PresetInput {
   std::string venv{};                       // folder of the virtual environment; empty: none
   std::string workspace{};
+  std::vector<std::string> written{};       // real paths of what runs can write: the workspace, a project with its venv, writable mounts
   std::vector<std::string> environment{};   // "NAME=VALUE" of the run's profile, which counts before the engine's own variables
   bool repository_made_inside = false;      // the workspace's repository is a command's work: its remotes are nobody's word
   AskInside ask;
@@ -27,8 +28,9 @@ struct DerivedEgress {
   std::vector<std::string> environment{};   // what tells programs inside of it, where they can't see the files that said so; no secrets
 };
 
-// Configuration that the command could have written does not count: nothing of the workspace but, for git-remote, the repository's
-// remotes (`.git/config` is protected), unless a run made that repository. The venv's pip.conf counts (a run with a writable venv can't write it), for public addresses.
+// Configuration that the command could have written does not count, whosever it should be: nothing in `written` but, for git-remote, the
+// repository's remotes (`.git/config` is protected), unless a run made that repository. The pip.conf of a venv elsewhere counts (a run with
+// a writable venv can't write it), for public addresses. Programs that are asked are the host's, never the venv's.
 // Error kNotFound where a preset finds no host.
 Result<DerivedEgress> derive_presets(const std::vector<EgressPreset>& presets, const PresetInput& input);
 

@@ -83,6 +83,49 @@ class ClientsTest(EgressTest):
         self.assert_refused(run, "evil.test")
 
     @both
+    def test_an_environment_that_a_run_wrote_widens_nothing(self):
+        """Planted in it: its pip.conf, the Python and the npm that could be asked. They answer with a host that another run then tries to reach."""
+        scratch = self.scratch()
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", scratch.path(".venv")], check=True, **t.as_user(scratch.user))
+        os.remove(scratch.path(".venv/bin/python"))
+        for name in ("python", "npm"):
+            scratch.write(f".venv/bin/{name}", "#!/bin/sh\necho http://evil.test/planted\n")
+            os.chmod(scratch.path(f".venv/bin/{name}"), 0o755)
+        env = t.environment(scratch.user, scratch.state, HOME=scratch.root)
+
+        def run(options, *command):
+            argv = [t.WARDENV, "run", "--json", "--venv", scratch.path(".venv"), "--workspace", scratch.workspace, *options, "--", *command]
+            return t.to_run(t.execute(self.lab.on_host(argv, scratch.user), env=env, cwd=scratch.root))
+        for name in ("python", "npm"):
+            self.assertIn("planted", run([], name).text, "control: a run that looks it up gets what was planted")
+        for preset in ("pip-index", "npm-registry"):
+            done = run(["--allow-preset", preset], "curl", "-sS", "http://evil.test/planted")
+            self.assertNotIn("SERVED", str(done))
+            self.assertTrue(done.status == 125 or self.network_violations(done), done)
+        scratch.write(".venv/pip.conf", "[global]\nindex-url = http://evil.test/planted\n")
+        done = run(["--allow-preset", "pip-index"], "curl", "-sS", "http://evil.test/planted")
+        self.assertTrue(done.status == 125 or self.network_violations(done), done)
+        self.assertFalse(self.lab.seen("http", path="/planted"))
+
+    @both
+    def test_the_operators_files_in_a_workspace_widen_nothing(self):
+        """HOME as the workspace, and PIP_CONFIG_FILE in it: an earlier run could have made them."""
+        text = "[global]\nindex-url = http://allowed.test/simple/\n"
+        get = ["curl", "-sS", "http://allowed.test/"]
+        options = ["--allow-preset", "pip-index"]
+        for name, env in (("home/.config/pip/pip.conf", {"HOME": "home"}), ("pip.cfg", {"PIP_CONFIG_FILE": "pip.cfg"}), ("config/pip/pip.conf", {"XDG_CONFIG_HOME": "config"})):
+            for within in (False, True):
+                with self.subTest(name=name, within=within):
+                    scratch = self.scratch()
+                    place = scratch.workspace if within else scratch.root
+                    scratch.write(name if within else "../" + name, text)
+                    run = self.inside([], get, options=options, scratch=scratch, env={key: os.path.join(place, value) for key, value in env.items()})
+                    if within:
+                        self.assertNotIn("SERVED", run.text, run)
+                    else:
+                        self.assertIn("SERVED", run.text, run)
+
+    @both
     def test_git_clones_over_https(self, who):
         scratch = self.scratch(who)
         clone = ["git", "clone", "--quiet", "https://allowed.test/repo.git", "copy"]

@@ -105,6 +105,49 @@ TEST_CASE("a venv's own pip.conf counts before the user's, and reaches public ad
   CHECK(derived->rules[0].addresses.empty());
 }
 
+TEST_CASE("files that runs can write are nobody's word, whosever they should be") {
+  const Home home;
+  const std::string root = home.path;
+  home.write("ws/.venv/pip.conf", "[global]\nindex-url = https://evil.example/simple\n");
+  home.write("ws/.config/pip/pip.conf", "[global]\nindex-url = https://evil.example/simple\n");
+  home.write("ws/.config/uv/uv.toml", "index-url = \"https://evil.example/simple\"\n");
+  home.write("ws/.npmrc", "registry=https://evil.example/\n");
+  home.write("own/pip.conf", "[global]\nindex-url = https://own.example/simple\n");
+  std::filesystem::create_symlink(home.path / "own", home.path / "ws/link");
+  const PresetInput workspace{.venv = root + "/ws/.venv", .workspace = root + "/ws", .written = {root + "/ws"}, .ask = nobody()};
+  const PresetInput control{.venv = root + "/ws/.venv", .workspace = root + "/ws", .ask = nobody()};
+  ::setenv("HOME", (root + "/ws").c_str(), 1);
+  for (const std::string& file : {std::string(), root + "/ws/.config/pip/pip.conf", root + "/ws/link/pip.conf"}) {
+    ::setenv("PIP_CONFIG_FILE", file.c_str(), 1);
+    INFO(file);
+    CHECK(derive_presets({EgressPreset::kPipIndex}, control));
+    const auto refused = derive_presets({EgressPreset::kPipIndex}, workspace);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("commands can write, and so it does not count") != std::string::npos);
+  }
+  CHECK(derive_presets({EgressPreset::kNpmRegistry}, control));
+  CHECK_FALSE(derive_presets({EgressPreset::kNpmRegistry}, workspace));
+  ::setenv("PIP_CONFIG_FILE", (root + "/own/pip.conf").c_str(), 1);
+  const auto own = derive_presets({EgressPreset::kPipIndex}, workspace);
+  ::unsetenv("PIP_CONFIG_FILE");
+  REQUIRE(own);
+  CHECK(hosts(*own) == std::vector<std::string>{"own.example:443"});
+}
+
+TEST_CASE("only programs of the host are asked, and none where runs can write them") {
+  const Home home;
+  std::vector<std::string> asked;
+  const AskInside answer = [&](const std::vector<std::string>& argv) -> wardenv::Result<std::string> {
+    asked.push_back(argv[0]);
+    return "nothing\n";
+  };
+  const std::vector<EgressPreset> both{EgressPreset::kPipIndex, EgressPreset::kNpmRegistry};
+  for (const EgressPreset preset : both) CHECK_FALSE(derive_presets({preset}, {.venv = home.path / "venv", .ask = answer}));
+  CHECK(asked == std::vector<std::string>{"/usr/bin/python3", "/usr/local/bin/python3", "npm"});
+  for (const EgressPreset preset : both) CHECK_FALSE(derive_presets({preset}, {.written = {"/usr/local/lib"}, .ask = answer}));
+  CHECK(asked.size() == 3);
+}
+
 TEST_CASE("uv's configuration counts, and pip is asked only where neither names an index") {
   const Home home;
   home.write(".config/uv/uv.toml", "[[index]]\nurl = \"https://uv.example/simple\"\ndefault = true\n");
