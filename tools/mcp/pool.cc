@@ -10,10 +10,10 @@ Pool::~Pool() { stop(); }
 bool Pool::submit(std::function<void()> work) {
   std::lock_guard lock(mutex_);
   if (stopped_) return false;
-  const std::size_t free = threads_.size() - std::min(threads_.size(), running_ + queue_.size());
-  if (free == 0 && threads_.size() == size_.threads && queue_.size() >= size_.queue) return false;
+  const std::size_t held = running_ + queue_.size();   // a thread that has not taken its call yet is room all the same
+  if (held >= size_.threads + size_.queue) return false;
   queue_.push_back(std::move(work));
-  if (free == 0 && threads_.size() < size_.threads) threads_.emplace_back([this] { this->work(); });
+  if (held >= threads_.size() && threads_.size() < size_.threads) threads_.emplace_back([this] { this->work(); });
   wake_.notify_one();
   return true;
 }
