@@ -26,6 +26,12 @@ Status prepare(const engine::Admission& foreseen, RunOptions& options) {
   return {};
 }
 
+// A count that changes between the two looks can make a denial an allowance, for which nothing was granted ahead.
+Status same_grant(const engine::Admission& foreseen, const engine::Admission& admission) {
+  if (foreseen.decision.effect != policy::Effect::kDeny && foreseen.decision.profile == admission.decision.profile) return {};
+  return fail(ErrorCode::kInternal, "the policy's answer changed while it was asked for", "try again");
+}
+
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
 // has to be done before anything enters. The policy is not watched, so both look at one edition of it.
 engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, const Launcher& launcher) {
@@ -37,11 +43,16 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
     if (!admission) admission = admitting.get();
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
   };
+  const MayEnter may_enter = [&]() -> Status {
+    WARDENV_TRY(admitted());
+    return same_grant(foreseen, *admission);
+  };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
   auto engine = make_engine(launcher);   // its end waits for the launcher, which takes the sandbox apart while the record is written
   engine::RunReport report;
-  if (!prepared) report = failed(prepared.error());
-  else if (foreseen.allowed() || admitted()) report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, admitted);
+  const Status ready = !prepared || foreseen.allowed() ? prepared : may_enter();
+  if (!ready) report = failed(ready.error());
+  else report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, may_enter);
   if (!admitted()) {
     if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
     return engine::refusal(*admission);
