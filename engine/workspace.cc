@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "engine/paths.h"
 
@@ -74,8 +75,16 @@ Result<std::vector<std::string>> names_in(const std::string& dir) {
   DIR* folder = ::opendir(dir.c_str());
   if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + dir + "`");
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  int error = 0;   // of the end: a name that could not be read would go unprotected
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder);
+    error = errno;
+    if (entry == nullptr) break;
+    names.emplace_back(entry->d_name);
+  }
   ::closedir(folder);
+  if (error != 0) return fail_errno(ErrorCode::kBadInput, "`" + dir + "` can't be read to its end", error);
   std::sort(names.begin(), names.end());
   return names;
 }
