@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way back of one POST: a JSON body where the answer comes first, a stream of events where something comes before it.
-#include <boost/asio/dispatch.hpp>
+// Whoever sends may hold locks, and what writes may cancel the call that sends (a client that is cut off): so all is posted, also by what runs on the
+// I/O thread itself, and nothing is written under the sender's feet.
+#include <boost/asio/post.hpp>
 
 #include "tools/mcp/http_connection.h"
 #include "tools/mcp/message.h"
@@ -52,7 +54,7 @@ void HttpSink::begin_stream() {
 bool HttpSink::send(std::string message) {
   if (!takes_events_ || gone_) return false;
   make_one_line(message);
-  boost::asio::dispatch(io_, [self = shared_from_this(), message = std::move(message)] {
+  boost::asio::post(io_, [self = shared_from_this(), message = std::move(message)] {
     if (self->done_) return;
     self->begin_stream();
     if (self->stream_) return self->stream_->add(message);
@@ -63,7 +65,7 @@ bool HttpSink::send(std::string message) {
 
 void HttpSink::finish(std::string message, int http_status) {
   make_one_line(message);
-  boost::asio::dispatch(io_, [self = shared_from_this(), message = std::move(message), http_status] {
+  boost::asio::post(io_, [self = shared_from_this(), message = std::move(message), http_status] {
     if (self->done_) return;
     const std::shared_ptr<Wire> wire = self->wire_;
     if (self->streaming_ && self->stream_) {
@@ -79,7 +81,7 @@ void HttpSink::finish(std::string message, int http_status) {
 }
 
 void HttpSink::abandon() {
-  boost::asio::dispatch(io_, [self = shared_from_this()] {
+  boost::asio::post(io_, [self = shared_from_this()] {
     if (self->done_) return;
     const std::shared_ptr<Wire> wire = self->wire_;
     if (self->streaming_ && self->stream_) {
@@ -95,7 +97,7 @@ void HttpSink::abandon() {
 
 void HttpSink::suspend() {
   if (!takes_events_) return;
-  boost::asio::dispatch(io_, [self = shared_from_this()] {
+  boost::asio::post(io_, [self = shared_from_this()] {
     if (self->done_ || !self->stream_) return;
     self->begin_stream();
     self->stream_->suspend();
@@ -103,7 +105,7 @@ void HttpSink::suspend() {
 }
 
 bool StandingSink::send(std::string message) {
-  boost::asio::dispatch(io_, [stream = stream_, message = std::move(message)] { stream->add(message); });
+  boost::asio::post(io_, [stream = stream_, message = std::move(message)] { stream->add(message); });
   return true;
 }
 
