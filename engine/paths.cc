@@ -3,6 +3,7 @@
 #include "engine/paths.h"
 
 #include <limits.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,7 +32,42 @@ std::string story(const std::string& path, const std::string& reached, const Res
   return "`" + path + "`, which leads to `" + end + "`";
 }
 
+// What a symbolic link says, from the root on; empty where `path` is none.
+std::string link_target(const std::string& path) {
+  char text[PATH_MAX];
+  const ssize_t length = ::readlink(path.c_str(), text, sizeof text);
+  if (length <= 0) return {};
+  const std::string target(text, static_cast<std::size_t>(length));
+  return target.starts_with('/') ? absolute(target) : absolute(parent_of(path) + "/" + target);
+}
+
+// Where a path leads: the deepest place on it that exists, and what is left of it.
+struct Spot {
+  struct stat place {};
+  std::string rest{};
+};
+
+Spot spot_of(std::string path) {
+  Spot spot;
+  int links = 0;
+  while (::stat(path.c_str(), &spot.place) < 0 && path != "/") {
+    if (std::string target = link_target(path); !target.empty() && ++links <= 40) {
+      path = std::move(target);
+      continue;
+    }
+    spot.rest.insert(0, path, path.rfind('/'));
+    path = parent_of(path);
+  }
+  return spot;
+}
+
 }  // namespace
+
+bool lead_to_same(const std::string& one, const std::string& other) {
+  const Spot a = spot_of(absolute(one));
+  const Spot b = spot_of(absolute(other));
+  return a.place.st_dev == b.place.st_dev && a.place.st_ino == b.place.st_ino && ::strcasecmp(a.rest.c_str(), b.rest.c_str()) == 0;
+}
 
 std::string absolute(std::string_view path) {
   std::string full(path);

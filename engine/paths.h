@@ -31,4 +31,7 @@ bool exists(const std::string& path);   // also a dangling symbolic link
 
 std::string parent_of(const std::string& path);
 
+// Whether two paths lead to the same file, or would if it was there: by links of either kind, and where names are told apart by case alone.
+bool lead_to_same(const std::string& one, const std::string& other);
+
 }  // namespace wardenv::engine

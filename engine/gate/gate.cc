@@ -4,7 +4,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -172,11 +171,7 @@ void Gate::finish(const Admission& admission, std::string_view outcome, Entered 
 
 bool Gate::is_policy_file(const std::string& path) const {
   const auto edition = impl_->source->edition();
-  if (edition->file.empty()) return false;
-  struct stat ours {};
-  struct stat other {};
-  const bool same = ::stat(edition->file.c_str(), &ours) == 0 && ::stat(path.c_str(), &other) == 0 && ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
-  return same || absolute(path) == edition->file;
+  return !edition->file.empty() && lead_to_same(path, edition->file);
 }
 
 bool Gate::visible(std::string_view tool, std::string_view grant) const {

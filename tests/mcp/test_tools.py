@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
@@ -263,6 +264,52 @@ class Configured(Served):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, env=environment)
         self.assertEqual(done.returncode, 125, done)
         self.assertIn("state", done.stderr)
+
+
+class WhatDecides(Served):
+    """What a server is judged by is no tool's to write, also where it lies in the workspace."""
+
+    def write_into_workspace(self, name, document):
+        path = os.path.join(self.workspace, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            json.dump(document, file)
+        return path
+
+    def refused(self, path):
+        answer = self.here("write_file", path=path, content=json.dumps({"version": "1", "default": "allow"}))
+        self.assertTrue(answer["is_error"], answer)
+        self.assertIn("decides what is allowed", answer["error"]["message"])
+
+    def test_the_policy(self):
+        policy = self.write_into_workspace("conf/policy.json", {"version": "1", "default": "allow", "hide": ["sync"]})
+        os.symlink("conf", os.path.join(self.workspace, "folder"))
+        os.link(policy, os.path.join(self.workspace, "hard.json"))
+        before = pathlib.Path(policy).read_bytes()
+        self.serve(None, "--policy", policy)
+        for path in ("conf/policy.json", policy, "hard.json"):
+            with self.subTest(path):
+                self.refused(path)
+        for path in ("conf/beside.json", "policy.json"):   # the control: others of its folder, and of its name
+            with self.subTest(path):
+                self.assertTrue(self.here("write_file", path=path, content="{}").get("created"))
+        self.assertEqual(pathlib.Path(policy).read_bytes(), before)
+        # An editor takes the file away before it puts the new one there.
+        os.unlink(policy)
+        for path in ("conf/policy.json", policy, "conf/Policy.json"):
+            with self.subTest(path, file="gone"):
+                self.refused(path)
+        self.assertFalse(os.path.exists(policy))
+
+    def test_the_policy_that_is_named_by_a_link(self):
+        policy = self.write_into_workspace("conf/policy.json", {"version": "1", "default": "allow"})
+        link = os.path.join(self.workspace, "link.json")
+        os.symlink("conf/policy.json", link)
+        self.serve(None, "--policy", link)
+        self.refused("conf/policy.json")
+        os.unlink(policy)
+        self.refused("conf/policy.json")
+        self.assertTrue(self.here("write_file", path="conf/beside.json", content="{}").get("created"))
 
 
 class Endings(Served):

@@ -35,6 +35,40 @@ TEST_CASE("beneath is by component, not by letter") {
   CHECK_FALSE(is_beneath("/", "/a"));
 }
 
+TEST_CASE("paths that lead to the same file") {
+  namespace fs = std::filesystem;
+  Folder here;
+  here.file("conf/policy");
+  here.file("conf/other");
+  fs::create_directory_symlink("conf", here.at("folder"));
+  fs::create_symlink("conf/policy", here.at("link"));
+  fs::create_hard_link(here.at("conf/policy"), here.at("hard"));
+  fs::create_symlink("turning", here.at("turning"));
+  const std::string policy = here.at("conf/policy");
+  for (const char* same : {"conf/policy", "conf/./policy", "folder/policy", "folder/../conf/policy", "link", "hard"}) {
+    INFO(same);
+    CHECK(lead_to_same(here.at(same), policy));
+  }
+  for (const char* other : {"conf/other", "conf", "conf/policy/x", "conf/policy2", "policy", "none/policy", "turning"}) {
+    INFO(other);
+    CHECK_FALSE(lead_to_same(here.at(other), policy));
+  }
+  // While it is not there, a file in its place would be it.
+  fs::remove(policy);
+  for (const char* same : {"conf/policy", "folder/policy", "link", "conf/POLICY"}) {
+    INFO(same);
+    CHECK(lead_to_same(here.at(same), policy));
+    CHECK(lead_to_same(policy, here.at(same)));
+  }
+  for (const char* other : {"hard", "conf/other", "conf/policy2", "none/policy", "turning"}) {
+    INFO(other);
+    CHECK_FALSE(lead_to_same(here.at(other), policy));
+  }
+  fs::remove_all(here.at("conf"));
+  CHECK(lead_to_same(here.at("link"), policy));
+  CHECK_FALSE(lead_to_same(here.at("hard"), policy));
+}
+
 TEST_CASE("kinds of files") {
   Folder here;
   here.file("file");
