@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/gate/text_file.h"
+#include "engine/paths.h"
 #include "policy/core/authorize.h"
 
 namespace wardenv::engine {
@@ -18,6 +19,7 @@ Result<Config> read(const std::string& path) {
   auto text = read_trusted_file(path, kMaxConfigBytes);
   if (!text) return tl::unexpected(text.error());
   auto config = parse_config(*text);
+  if (config) config->file = absolute(path);
   if (config) return config;
   Error error = config.error();
   error.message = "the configuration `" + path + "`: " + error.message;

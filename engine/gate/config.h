@@ -16,6 +16,7 @@ struct Config {
   std::string quota_store{};   // see GateOptions; "" is sqlite
   std::string state{};         // empty: as without a configuration
   std::string index_url{};     // the package index of the tools that are served; empty: the one that the host is set up for
+  std::string file{};          // where all this was read, absolute; empty: nowhere. It decides what is allowed: RunRequest::read_only_files
   bool operator==(const Config&) const = default;
 };
 

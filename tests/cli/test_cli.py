@@ -293,6 +293,34 @@ class StartTest(CliTest):
         del environment["XDG_CONFIG_HOME"]
         self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 0)
 
+    def assert_kept_from_the_run(self, folder, *options, env):
+        """The configuration in `folder` of the workspace stays; the control is the file beside it, which the same acts exchange."""
+        settings = pathlib.Path(self.workspace, folder, "config.json")
+        settings.parent.mkdir()
+        settings.write_text("{}")
+        settings.with_name("beside.json").write_text("{}")
+        before = settings.stat()
+        acts = "".join(f"echo x >> {folder}/{name}; rm -f {folder}/{name}; echo x > new; mv -f new {folder}/{name}; " for name in ("config.json", "beside.json"))
+        done = self.run_it("--no-venv", *options, "--", "sh", "-c", acts + f"mv {folder} moved; touch ran", env=env)
+        after = settings.stat()
+        self.assertEqual((before.st_ino, before.st_size, before.st_mtime_ns), (after.st_ino, after.st_size, after.st_mtime_ns), done)
+        self.assertEqual(settings.with_name("beside.json").read_text(), "x\n", done)
+        self.assertTrue(os.path.exists(os.path.join(self.workspace, "ran")), done)
+
+    def test_a_run_can_not_write_the_configuration_that_it_was_given(self):
+        self.assert_kept_from_the_run("conf", "--config", os.path.join(self.workspace, "conf", "config.json"), env={**os.environ, "WARDENV_STATE": self.workspace + ".state"})
+
+    def test_a_run_can_not_write_the_configuration_that_was_found(self):
+        self.assert_kept_from_the_run("wardenv", env={**os.environ, "WARDENV_STATE": self.workspace + ".state", "XDG_CONFIG_HOME": self.workspace})
+
+    def test_a_configuration_behind_a_link_that_the_run_could_replace_is_refused(self):
+        pathlib.Path(self.workspace, "config.json").write_text("{}")
+        os.symlink("config.json", os.path.join(self.workspace, "link.json"))
+        run = ("--no-venv", "--config", os.path.join(self.workspace, "link.json"))
+        self.assert_refused(self.run_it(*run, "--", "touch", "ran"), "link.json", "decides what is allowed")
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+        self.assertEqual(self.run_it(*run, "--access", "read-only", "--", "true").returncode, 0)
+
 
 def command_lines():
     for entry in pathlib.Path("/proc").iterdir():

@@ -311,6 +311,24 @@ class WhatDecides(Served):
         self.refused("conf/policy.json")
         self.assertTrue(self.here("write_file", path="conf/beside.json", content="{}").get("created"))
 
+    def test_the_configuration(self):
+        self.make_venv()
+        config = self.write_into_workspace("conf/config.json", {"index_url": f"http://{INDEX_HOST}:9/simple"})
+        self.write_into_workspace("conf/beside.json", {})
+        before = pathlib.Path(config).read_bytes()
+        self.serve(None, "--config", config)
+        self.refused("conf/config.json")
+        acts = "".join(f"echo x > conf/{name}; rm -f conf/{name}; echo x > new; mv -f new conf/{name}; " for name in ("config.json", "beside.json"))
+        beside = pathlib.Path(self.workspace, "conf", "beside.json")
+        for tool, arguments in (("run_in_venv", {"command": "sh", "args": ["-c", acts]}), ("run_python", {"code": f"import os\nos.system({acts!r})"})):
+            with self.subTest(tool):
+                beside.write_text("{}")
+                ran = self.here(tool, **arguments)
+                self.assertEqual(ran["outcome"], "exited", ran)
+                self.assertEqual(pathlib.Path(config).read_bytes(), before)
+                self.assertEqual(beside.read_text(), "x\n", ran)   # the control
+        self.assertFalse(self.here("write_file", path="conf/beside.json", content="{}")["is_error"])
+
 
 class Endings(Served):
     def test_end_of_input_ends_what_runs(self):

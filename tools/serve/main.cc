@@ -56,7 +56,7 @@ struct Parts {
   engine::Engine engine;
   std::shared_ptr<engine::Gate> gate;
   std::string grant;
-  std::string index_url;
+  engine::Config config;
 };
 
 // What looks for the state folder on its own finds the configured one, too. Before any thread is started.
@@ -85,7 +85,7 @@ Result<Parts> assemble(const Options& options) {
   if (!grant.empty() && !(*gate)->has_grant(grant)) {
     return fail(ErrorCode::kBadInput, "the policy has no grant `" + grant + "`", "add it under `grants`, or name another with --grant");
   }
-  return Parts{std::move(*engine), std::move(*gate), grant, config->index_url};
+  return Parts{std::move(*engine), std::move(*gate), grant, std::move(*config)};
 }
 
 mcp::ServerOptions server_options(const Options& options, mcp::Observer& metrics) {
@@ -122,7 +122,7 @@ int serve(const Options& options, int stop) {
   }
   auto parts = assemble(options);
   if (!parts) return complain(parts.error());
-  auto features = make_features(parts->engine, parts->gate, options, parts->index_url);
+  auto features = make_features(parts->engine, parts->gate, options, parts->config);
   if (!features) return complain(features.error());
   mcp::Metrics metrics;
   mcp::Server server(**features, server_options(options, metrics));

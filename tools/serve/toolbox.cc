@@ -6,9 +6,9 @@
 
 namespace wardenv::serve {
 
-Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options, const std::string& index_url) {
-  mcp::ToolsOptions tools{.workspaces = options.workspaces, .sets = options.tools, .version = WARDENV_VERSION, .installer = engine::find_installer()};
-  tools.installer.index_url = index_url;
+Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options, const engine::Config& config) {
+  mcp::ToolsOptions tools{.workspaces = options.workspaces, .sets = options.tools, .version = WARDENV_VERSION, .installer = engine::find_installer(), .config_file = config.file};
+  tools.installer.index_url = config.index_url;
   if (tools.workspaces.empty()) tools.workspaces.emplace_back(".");
   return mcp::open_tools(tools, engine, *gate);
 }

@@ -5,15 +5,15 @@
 #include <memory>
 
 #include "engine/engine.h"
+#include "engine/gate/config.h"
 #include "engine/gate/gate.h"
 #include "tools/mcp/handler.h"
 #include "tools/serve/options.h"
 
 namespace wardenv::serve {
 
-// `index_url`: of the configuration; empty: the index that the host is set up for.
 // REQUIRES: the engine and the gate outlive what is made. Error kBadInput: a workspace or a set of tools that can't be served, an index that is no address.
 Result<std::unique_ptr<mcp::Features>> make_features(engine::Engine& engine, std::shared_ptr<engine::Gate> gate, const Options& options,
-                                                      const std::string& index_url);
+                                                      const engine::Config& config);
 
 }  // namespace wardenv::serve

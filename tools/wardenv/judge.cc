@@ -16,6 +16,7 @@ Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::Ope
   if (!config) return tl::unexpected(config.error());
   if (options.policy.empty()) options.policy = config->policy;
   if (options.grant.empty()) options.grant = config->grant;
+  if (!config->file.empty()) options.request.read_only_files.push_back(config->file);
   // Before any thread exists: whoever asks for the state folder finds the same one.
   if (!config->state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config->state.c_str(), 1);
   if (options.policy.empty()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/paths.h"
 #include "tools/mcp/tools/results.h"
 
 namespace wardenv::mcp {
@@ -13,6 +14,10 @@ namespace {
 constexpr int kUnknownTool = -32602;   // JSON-RPC "invalid params", as the specification has it
 
 }  // namespace
+
+bool Service::decides(const std::string& path) const {
+  return gate.is_policy_file(path) || (!config_file.empty() && engine::lead_to_same(path, config_file));
+}
 
 std::string owner_of(const Caller& caller) { return caller.grant + '\0' + caller.session; }
 
@@ -111,6 +116,7 @@ std::optional<Admitted> Call::admit(const engine::Place& folder, engine::RunRequ
   }
   Admitted admitted;
   admitted.request = std::move(request);
+  if (!service_.config_file.empty()) admitted.request.read_only_files.push_back(service_.config_file);
   admitted.request.workspace = folder.workspace;
   admitted.request.cwd = folder.path();
   bool good = judge(tool_, folder, admitted) && (also_.empty() || judge(also_, folder, admitted));

@@ -25,8 +25,12 @@ struct Service {
   engine::Gate& gate;
   engine::Workspaces workspaces;
   engine::InstallerSettings installer;
+  std::string config_file;       // see ToolsOptions
   engine::Jobs& jobs;
   std::atomic<int> waiting{0};   // calls that wait for news of a run
+
+  // Whether a path leads to what decides what is allowed: no tool may write that.
+  [[nodiscard]] bool decides(const std::string& path) const;
 };
 
 // What a background run of a caller is filed under.

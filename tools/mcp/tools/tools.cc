@@ -34,7 +34,7 @@ Status check_sets(const std::vector<std::string>& sets) {
 class Tools final : public Features {
  public:
   Tools(const ToolsOptions& options, engine::Workspaces workspaces, engine::Engine& engine, engine::Gate& gate)
-      : version_(options.version), service_{engine, gate, std::move(workspaces), options.installer, jobs_}, jobs_(options.jobs) {
+      : version_(options.version), service_{engine, gate, std::move(workspaces), options.installer, options.config_file, jobs_}, jobs_(options.jobs) {
     for (const ToolEntry& entry : tool_table()) {
       if (options.sets.empty() || std::find(options.sets.begin(), options.sets.end(), entry.set) != options.sets.end()) entries_.push_back(&entry);
     }

@@ -24,6 +24,7 @@ struct ToolsOptions {
   std::vector<std::string> sets{};         // empty: all of them
   std::string version{};                   // of the program, for the client
   engine::InstallerSettings installer{};
+  std::string config_file{};               // absolute; the operator's configuration, which no tool and no run may write; empty: there is none
   engine::JobLimits jobs{};
 };
 
