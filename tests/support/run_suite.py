@@ -7,19 +7,42 @@ import sys
 import unittest
 
 
+class Result(unittest.TextTestResult):
+    """Also knows which tests were begun."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.begun = set()
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begun.add(test.id())
+
+
+def tests_among(entries):
+    """The tests that these results are of, each once, however many of its subtests are there. What sets up a class or module counts as a test."""
+    return {getattr(test, "test_case", test).id() for test in entries}
+
+
+def counts(result):
+    """A test failed where anything of it failed, else was skipped where anything of it was skipped, else passed."""
+    failed = tests_among([test for test, _ in result.failures + result.errors] + result.unexpectedSuccesses)
+    skipped = tests_among([test for test, _ in result.skipped]) - failed
+    return len(result.begun - failed - skipped), len(failed), len(skipped)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]).resolve()
     sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(folder)]
     pattern = sys.argv[2] if len(sys.argv) > 2 else "test_*.py"
     suite = unittest.defaultTestLoader.discover(str(folder), pattern=pattern)
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    skipped = len(result.skipped)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
+    passed, failed, skipped = counts(result)
     for test, reason in result.skipped:
         print(f"SKIPPED {test}: {reason}")
-    print(f"{folder.name}: {result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
+    print(f"{folder.name}: {passed} passed, {failed} failed, {skipped} skipped")
     strict = os.environ.get("WARDENV_FAIL_ON_SKIP") == "1"
-    return 1 if failed or result.testsRun == 0 or (strict and skipped) else 0
+    return 1 if failed or not result.begun or (strict and skipped) else 0
 
 
 if __name__ == "__main__":
