@@ -69,7 +69,8 @@ Outcomes init_project(const Runner& runner, const Place& cwd) {
   Outcomes result;
   result.folder = cwd.path();
   result.venv = cwd.path() + "/" + kName;
-  const ProjectLock lock(result.venv, runner.cancelled);
+  const ProjectLock lock(runner, result.venv);
+  if (!lock.waited_for().empty()) result.notes.push_back("waited for " + lock.waited_for());
   auto parent = lock.held() ? open_folder(cwd, Links::kRefuse) : Result<UniqueFd>(tl::unexpected(lock.held().error()));
   auto made = parent ? make_folder(parent->get()) : Result<bool>(tl::unexpected(parent.error()));
   if (!made) result.error = made.error();

@@ -59,6 +59,15 @@ class Operation {
     return good();
   }
 
+  // Where something will change: alone.
+  bool begin() {
+    if (!find()) return false;
+    lock_.emplace(runner_, project_.venv);
+    keep(lock_->held());
+    if (!lock_->waited_for().empty()) result_.notes.push_back("waited for " + lock_->waited_for());
+    return good();
+  }
+
   RunRequest request(std::vector<std::string> argv) const {
     RunRequest request = runner_.granted;
     request.argv = std::move(argv);
@@ -107,6 +116,7 @@ class Operation {
   const Runner& runner_;
   const Place& cwd_;
   Project project_;
+  std::optional<ProjectLock> lock_;
   Outcomes result_;
 };
 
@@ -265,14 +275,13 @@ Result<Project> find_project(const Place& cwd) {
 
 Outcomes add_packages(const Runner& runner, const Place& cwd, const std::vector<Requirement>& wanted, Section section) {
   Operation operation(runner, cwd);
-  if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv, runner.cancelled);
-  operation.keep(lock.held());
+  if (!operation.begin()) return operation.take();
   const Place& folder = operation.project().folder;
   std::vector<PyprojectEntry> entries;
   const Editor edit = [&](const std::string& text) { return add_all(text, wanted, section, entries); };
   const PlannedEdit plan = operation.keep(plan_edit(folder, edit));
   const EnvironmentList before = operation.list();
+  if (!operation.good()) return operation.take();
   std::vector<std::string> requirements;
   for (const Requirement& requirement : wanted) requirements.push_back(to_string(requirement));
   if (!operation.install(install_command(runner.installer, operation.project().venv, requirements))) {
@@ -288,9 +297,7 @@ Outcomes add_packages(const Runner& runner, const Place& cwd, const std::vector<
 
 Outcomes remove_package(const Runner& runner, const Place& cwd, const std::string& name, std::optional<Section> section) {
   Operation operation(runner, cwd);
-  if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv, runner.cancelled);
-  operation.keep(lock.held());
+  if (!operation.begin()) return operation.take();
   const Place& folder = operation.project().folder;
   std::vector<PyprojectEntry> entries;
   const Editor edit = [&](const std::string& text) { return remove_all(text, name, section, entries); };
@@ -314,9 +321,7 @@ Outcomes remove_package(const Runner& runner, const Place& cwd, const std::strin
 
 Outcomes sync_project(const Runner& runner, const Place& cwd) {
   Operation operation(runner, cwd);
-  if (!operation.find()) return operation.take();
-  const ProjectLock lock(operation.project().venv, runner.cancelled);
-  operation.keep(lock.held());
+  if (!operation.begin()) return operation.take();
   const std::string& venv = operation.project().venv;
   const Listed listed = operation.keep(read_roots(operation.project().folder, runner.direct));
   const EnvironmentList before = operation.list();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
@@ -32,6 +33,7 @@ struct Runner {
   RunRequest granted;                                        // limits, network and so on as the policy left them; argv, venv, access are ours
   std::function<RunReport(const RunRequest& request)> run{};   // runs and reports; cancellation is its business
   std::function<bool()> cancelled{};                           // whether waiting for another operation should end; may be empty
+  std::function<void(std::string_view line)> say{};            // what is waited for; empty once nothing is; may be empty itself
   InstallerSettings installer;
   DirectReference direct = DirectReference::kRefuse;
 };

@@ -1,58 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// One operation at a time on a virtual environment, in this process.
+// One operation at a time on a virtual environment, among all processes that share a state folder.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
-#include <functional>
-#include <mutex>
-#include <set>
 #include <string>
 
+#include "engine/project/project.h"
 #include "sandbox/base/error.h"
+#include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
 
+// A lock on a file in the state folder, where no run can write: `locks/`, named by the folder that the environment lies in. The kernel gives it
+// back with the process. The file says which process holds it, and stays.
 class ProjectLock {
  public:
-  // Waits for whoever holds it, for half a minute at most; less where `cancelled` says so. Then held() is an error.
-  ProjectLock(std::string venv, const std::function<bool()>& cancelled) : venv_(std::move(venv)) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    std::unique_lock lock(shared().mutex);
-    while (!(mine_ = shared().held.insert(venv_).second)) {
-      if (std::chrono::steady_clock::now() > deadline || (cancelled && cancelled())) return;
-      shared().freed.wait_for(lock, std::chrono::milliseconds(100));
-    }
-  }
-  ~ProjectLock() {
-    if (!mine_) return;
-    {
-      const std::lock_guard lock(shared().mutex);
-      shared().held.erase(venv_);
-    }
-    shared().freed.notify_all();
-  }
-  ProjectLock(const ProjectLock&) = delete;
-  ProjectLock& operator=(const ProjectLock&) = delete;
+  // Waits for whoever holds it, for half a minute at most; less where the runner says that it is cancelled. Then held() is an error.
+  ProjectLock(const Runner& runner, const std::string& venv);
 
-  [[nodiscard]] Status held() const {
-    if (mine_) return {};
-    return fail(ErrorCode::kHost, "another operation on this environment is under way", "call again when it is over");
-  }
+  [[nodiscard]] const Status& held() const { return held_; }
+  // What was waited for, in words; empty where nothing was.
+  [[nodiscard]] const std::string& waited_for() const { return waited_for_; }
 
  private:
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable freed;
-    std::set<std::string> held;
-  };
-  static Shared& shared() {
-    static Shared instance;
-    return instance;
-  }
+  Status open(const std::string& venv);
+  bool take();
+  [[nodiscard]] std::string holder() const;
 
-  std::string venv_;
-  bool mine_ = false;
+  UniqueFd file_;
+  Status held_;
+  std::string waited_for_;
 };
 
 }  // namespace wardenv::engine

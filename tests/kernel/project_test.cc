@@ -44,6 +44,7 @@ for name in sorted(os.listdir(index)):
 
 struct Bench {
   ScratchFolder scratch;
+  StateFolder state;
   Engine engine = std::move(*Engine::create());
   Workspaces workspaces = *Workspaces::open({scratch.path()}, "");
   Place here = *workspaces.folder(scratch.path());

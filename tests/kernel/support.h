@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,20 @@ class ScratchFolder {
 
  private:
   std::string path_;
+};
+
+// A state folder of its own for the engine of this process, until the end of the scope.
+class StateFolder {
+ public:
+  StateFolder();
+  ~StateFolder();
+  StateFolder(const StateFolder&) = delete;
+  StateFolder& operator=(const StateFolder&) = delete;
+  [[nodiscard]] const std::string& path() const { return folder_.path(); }
+
+ private:
+  ScratchFolder folder_;
+  std::optional<std::string> before_;
 };
 
 // A request without a venv, in `workspace`.

@@ -30,6 +30,16 @@ ScratchFolder::~ScratchFolder() {
 
 void ScratchFolder::write(const std::string& name, const std::string& text) const { std::ofstream(path_ + "/" + name) << text; }
 
+StateFolder::StateFolder() {
+  if (const char* before = std::getenv("WARDENV_STATE")) before_ = before;
+  ::setenv("WARDENV_STATE", path().c_str(), 1);
+}
+
+StateFolder::~StateFolder() {
+  if (before_) ::setenv("WARDENV_STATE", before_->c_str(), 1);
+  else ::unsetenv("WARDENV_STATE");
+}
+
 engine::RunRequest request(const ScratchFolder& workspace, std::vector<std::string> argv) {
   engine::RunRequest request;
   request.argv = std::move(argv);

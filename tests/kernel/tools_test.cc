@@ -53,7 +53,7 @@ class FakeContext : public CallContext {
 
 struct Served {
   ScratchFolder scratch;
-  ScratchFolder state;
+  StateFolder state;
   engine::Engine engine = std::move(*engine::Engine::create());
   std::shared_ptr<engine::Gate> gate;
   std::unique_ptr<Features> tools;

@@ -45,11 +45,14 @@ class Index:
         self.files = {"alpha": {"alpha-1.0-py3-none-any.whl": wheel("alpha", "1.0", ["beta"]), "alpha-2.0-py3-none-any.whl": wheel("alpha", "2.0", ["beta"])},
                       "beta": {"beta-1.0-py3-none-any.whl": wheel("beta", "1.0")}}
         self.asked = []
+        self.open = threading.Event()   # clear: whoever asks has to wait
+        self.open.set()
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 index.asked.append(self.path)
+                index.open.wait(60)
                 parts = [part for part in self.path.split("/") if part]
                 body = index.find(parts)
                 self.send_response(200 if body is not None else 404)
@@ -71,6 +74,7 @@ class Index:
         return self.files.get(parts[1], {}).get(parts[2]) if len(parts) == 3 else None
 
     def close(self):
+        self.open.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -199,6 +203,36 @@ class WholeStory(Served):
         self.assertTrue(added["is_error"], added)
         self.assertEqual(other.asked, [])
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "pyproject.toml")))
+
+
+class TwoServers(Served):
+    def test_installs_do_not_interleave(self):
+        index = Index()
+        self.addCleanup(index.close)
+        first = self.serve(policy_for(index))
+        second = self.serve(policy_for(index))
+        second.open()
+        self.assertTrue(self.here("init").get("ok"))
+        other = os.path.join(self.workspace, "other")
+        os.mkdir(other)
+        index.open.clear()
+        ask = {"current_working_dir": self.workspace, "dev": False}
+        first.send(call("add_package", ask | {"package_name": "alpha"}, "alpha"))
+        self.assertTrue(wt.eventually(lambda: index.asked))
+        second.send(request("tools/call", {"name": "add_package", "arguments": ask | {"package_name": "beta"}, "_meta": {"progressToken": "p"}}, "beta"))
+        told = second.told(lambda message: "waiting for another operation" in message.get("params", {}).get("message", ""), 30)
+        self.assertIn(f"(of process {first.process.pid})", told["params"]["message"])
+        self.assertEqual([path for path in index.asked if "beta" in path], [])
+        self.assertTrue(self.tool("init", current_working_dir=other).get("ok"))   # the control: another environment waits for nothing
+        index.open.set()
+        for server, id in ((first, "alpha"), (second, "beta")):
+            content = server.answer(id, 120)["result"]["structuredContent"]
+            self.assertTrue(content.get("ok"), content)
+            waited = [note for note in content["notes"] if "waited for another operation" in note]
+            self.assertEqual(len(waited), 1 if server is second else 0, content)
+        text = pathlib.Path(self.workspace, "pyproject.toml").read_text()
+        self.assertIn('"alpha"', text)
+        self.assertIn('"beta"', text)
 
 
 class Refusals(Served):

@@ -65,6 +65,7 @@ class Operation {
     runner.installer = call_.service().installer;
     trouble_ = prepare_installer(admitted_, runner.installer, runner.granted);
     runner.cancelled = [this] { return call_.context().cancelled(); };
+    runner.say = [this](std::string_view line) { progress_.say(line); };
     runner.run = [this](const engine::RunRequest& request) {
       if (!trouble_) return failed_report(trouble_.error());
       engine::RunReport report = call_.service().engine.run(request, progress_.io());

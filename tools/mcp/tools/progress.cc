@@ -44,6 +44,11 @@ engine::RunIo Progress::io() {
   return io;
 }
 
+void Progress::say(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  last_line_ = line;
+}
+
 void Progress::watch(std::string_view chunk) {
   const std::lock_guard lock(mutex_);
   while (!chunk.empty()) {

@@ -27,6 +27,9 @@ class Progress {
   // For a run: watches its output, and carries the call's cancellation. REQUIRES: this outlives the run.
   engine::RunIo io();
 
+  // What is told next in place of a line of output. Empty: nothing any more.
+  void say(std::string_view line);
+
  private:
   void watch(std::string_view chunk);
   void tell_every_few_seconds();
