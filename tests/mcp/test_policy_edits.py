@@ -153,6 +153,30 @@ class OverHttp(Listening):
         self.assertTrue(wait_until(lambda: "read_file" not in self.names(server.post(modern("tools/list")))))
 
 
+class FirstToken(Listening):
+    def test_what_was_opened_without_one_ends(self):
+        server = self.start(Http, "--http", "127.0.0.1:0")
+        session = server.session()
+        legacy = self.listen(server, "GET", None, {"Accept": "text/event-stream", **session})
+        modern_one = self.subscribe(server, "one", {})
+        self.edit(policy("read_file"))      # the control: any other edit is heard of, and ends nothing
+        for until in (legacy, modern_one):
+            until(lambda message: message.get("method") == CHANGED)
+        digest = hashlib.sha256(b"a" * 40).hexdigest()
+        grants = {"agent": {"token_sha256": digest}}
+        self.edit(json.dumps({"version": "1", "default": "allow", "grants": grants}))
+        self.assertIn("result", modern_one(lambda message: "result" in message))
+        with self.assertRaisesRegex(AssertionError, "the stream ended"):
+            legacy(lambda message: False)
+        head = {"Authorization": "Bearer " + "a" * 40}
+        for message, old in ((modern("subscriptions/listen", LISTEN, id="again"), {}), (request("tools/list"), session)):
+            self.assertEqual(server.post(message, old, plain=bool(old)).status, 401)
+        self.assertEqual(server.post(request("tools/list"), {**session, **head}, plain=True).status, 404)   # nobody's session
+        told = self.subscribe(server, "two", head)
+        self.edit(json.dumps({"version": "1", "default": "allow", "grants": grants, "hide": ["read_file"]}))
+        told(lambda message: message.get("method") == CHANGED)
+
+
 class OfTwoGrants(Listening):
     TOKENS = {"one": "a" * 40, "two": "b" * 40}
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -139,6 +140,8 @@ void listen(Core& core, const ExchangePtr& exchange);
 Changes changes_to(Core& core);
 void tell_task(Core& core, const Task& task);
 void close_listeners(Core& core);
+// Of grants that are nobody's any more: their streams end, and their sessions with what runs in them.
+void end_those_of(Core& core, const std::function<bool(const std::string& grant)>& is_gone);
 // mirrored.cc
 std::vector<HeaderParam> mirrored_params(const std::string& input_schema);
 std::optional<std::string> check_headers(Core& core, const Exchange& exchange);   // what is wrong

@@ -50,7 +50,14 @@ const char* reason_of(int status) {
 bool HttpShared::asks_for_tokens() {
   if (asked_for_tokens || !options.grant_of_token) return asked_for_tokens;
   asked_for_tokens = !origins.loopback_only || !options.asks_for_tokens || options.asks_for_tokens();
+  if (asked_for_tokens) end_untold();
   return asked_for_tokens;
+}
+
+// What runs ends as it was let in; what would be heard from then on ends now.
+void HttpShared::end_untold() {
+  server.end_grant(options.default_grant);
+  for (auto& [id, streams] : sessions) streams.close();
 }
 
 SessionStreams& HttpShared::streams_of(const std::string& session, const std::string& grant) {

@@ -39,8 +39,12 @@ struct HttpShared {
 
   HttpShared(Server& server_in, HttpOptions options_in) : server(server_in), options(std::move(options_in)) {}
   // Once asked for, always: an edit of the policy that takes the last token away locks everybody out, and lets nobody in.
+  // What was opened before without one ends with the first of them.
   bool asks_for_tokens();
   SessionStreams& streams_of(const std::string& session, const std::string& grant);
+
+ private:
+  void end_untold();   // all that callers opened who did not say who they are
 };
 
 class Connection : public Wire, public std::enable_shared_from_this<Connection> {

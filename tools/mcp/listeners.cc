@@ -80,32 +80,13 @@ void list_changed(Core& core, std::string_view what, bool Filter::*wanted) {
   for (const auto& channel : channels_of(core)) channel->notify(message);
 }
 
-// What belonged to a grant that the policy has no more: its streams end, and its sessions with what runs in them.
-void end_revoked(Core& core) {
-  for (const auto& listener : listeners_of(core)) {
-    if (!core.features.has_grant(listener->grant())) listener->close();
-  }
-  std::vector<std::shared_ptr<Channel>> gone;
-  {
-    std::lock_guard lock(core.mutex);
-    for (const auto& [id, channel] : core.sessions) {
-      if (!core.features.has_grant(channel->principal())) gone.push_back(channel);
-    }
-    for (const auto& channel : gone) core.sessions.erase(channel->id());
-  }
-  for (const auto& channel : gone) {
-    channel->cancel_all();
-    core.features.session_ended(channel->id());
-  }
-}
-
 // Only those hear of it who see other tools than before: what the policy says of one grant is no other's business.
 void tools_changed(Core& core) {
   {
     std::unique_lock lock(core.facts_mutex);
     core.facts.clear();
   }
-  end_revoked(core);
+  end_those_of(core, [&core](const std::string& grant) { return !core.features.has_grant(grant); });
   constexpr const char* kMethod = "notifications/tools/list_changed";
   for (const auto& listener : listeners_of(core)) {
     if (listener->filter().tools && core.features.tools_changed_for(listener->grant())) listener->send(kMethod);
@@ -183,6 +164,24 @@ Changes changes_to(Core& core) {
           .prompts = [&core] { list_changed(core, "prompts", &Filter::prompts); },
           .resources = [&core] { list_changed(core, "resources", &Filter::resources); },
           .resource_updated = [&core](const std::string& uri) { resource_updated(core, uri); }};
+}
+
+void end_those_of(Core& core, const std::function<bool(const std::string& grant)>& is_gone) {
+  for (const auto& listener : listeners_of(core)) {
+    if (is_gone(listener->grant())) listener->close();
+  }
+  std::vector<std::shared_ptr<Channel>> gone;
+  {
+    std::lock_guard lock(core.mutex);
+    for (const auto& [id, channel] : core.sessions) {
+      if (is_gone(channel->principal())) gone.push_back(channel);
+    }
+    for (const auto& channel : gone) core.sessions.erase(channel->id());
+  }
+  for (const auto& channel : gone) {
+    channel->cancel_all();
+    core.features.session_ended(channel->id());
+  }
 }
 
 void tell_task(Core& core, const Task& task) {

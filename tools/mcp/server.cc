@@ -243,6 +243,10 @@ void Server::end_idle_sessions() {
   for (const auto& channel : idle) end_session(channel->id(), channel->principal());
 }
 
+void Server::end_grant(const std::string& grant) {
+  end_those_of(*core_, [&grant](const std::string& other) { return other == grant; });
+}
+
 void Server::listen_to(const std::shared_ptr<Channel>& channel) {
   std::lock_guard lock(core_->mutex);
   core_->channels.push_back(channel);

@@ -76,6 +76,9 @@ class Server {
   // To be called now and then.
   void end_idle_sessions();
 
+  // Ends the subscriptions of a grant, and its sessions with what runs in them: who opened them has to say anew who they are.
+  void end_grant(const std::string& grant);
+
   // A channel of a stdio process hears of changes from now on.
   void listen_to(const std::shared_ptr<Channel>& channel);
 
