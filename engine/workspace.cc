@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
+#include <span>
 
 #include "engine/paths.h"
 
@@ -20,12 +22,18 @@ constexpr std::array kSystem = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32
 // Folders of many people's things: not themselves, but what lies in them.
 constexpr std::array kShared = {"/home", "/var", "/opt", "/srv", "/mnt", "/media", "/tmp", "/var/tmp", "/var/lib"};
 
-constexpr std::array kProtected = {
+constexpr auto sorted(auto list) {
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+// In lower case. A file system may ignore case, so what exists is protected however it is spelt.
+constexpr auto kProtected = sorted(std::to_array<std::string_view>({
     ".git/hooks", ".git/config", ".git/info/attributes", ".git/modules", ".hg/hgrc", ".claude", ".codex", ".cursor", ".gemini", ".aider.conf.yml",
     ".mcp.json", ".vscode", ".idea", ".devcontainer", ".envrc", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", "uv.toml",
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".cshrc",
     ".tcshrc", ".login", ".inputrc", ".vimrc", ".nvimrc", ".exrc", ".gvimrc", ".emacs", ".dir-locals.el", ".gdbinit", ".ssh", ".gnupg",
-    ".gitconfig", ".pre-commit-config.yaml", "sitecustomize.py", "usercustomize.py"};
+    ".gitconfig", ".pre-commit-config.yaml", "sitecustomize.py", "usercustomize.py"}));
 
 Status check_place(const std::string& dir, const std::string& state_dir) {
   const std::string quoted = "`" + dir + "`";
@@ -56,20 +64,6 @@ Result<std::string> resolve_cwd(const std::optional<std::string>& cwd, const std
   return resolved->real;
 }
 
-// Only what is reached without a symbolic link can be made read-only in place; a link itself can be replaced whatever we do
-// to its target, so it is refused.
-Status add_protected(WorkspaceView& view, const std::string& name) {
-  const std::string path = view.dir + "/" + name;
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) < 0) return {};
-  auto real = resolve_path(path);
-  if (!real || real->real != path) {
-    return fail(ErrorCode::kBadInput, "`" + path + "` is protected and is reached through a symbolic link", "replace the link by what it points to, or use --access read-only");
-  }
-  view.read_only_again.push_back(path);
-  return {};
-}
-
 // What is in the folder, in order. One reading costs less than asking for each protected name.
 Result<std::vector<std::string>> names_in(const std::string& dir) {
   DIR* folder = ::opendir(dir.c_str());
@@ -89,18 +83,58 @@ Result<std::vector<std::string>> names_in(const std::string& dir) {
   return names;
 }
 
-Status add_all_protected(WorkspaceView& view) {
-  auto names = names_in(view.dir);
-  if (!names) return tl::unexpected(names.error());
-  for (const std::string name : kProtected) {
-    if (std::binary_search(names->begin(), names->end(), name.substr(0, name.find('/')))) WARDENV_TRY(add_protected(view, name));
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+// The protected paths that begin with `beginning`.
+std::span<const std::string_view> protected_from(std::string_view beginning) {
+  const auto first = std::lower_bound(kProtected.begin(), kProtected.end(), beginning);
+  return {first, std::find_if_not(first, kProtected.end(), [&](std::string_view path) { return path.starts_with(beginning); })};
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// Only what is reached without a symbolic link can be made read-only in place; a link itself can be replaced whatever we do
+// to its target, so it is refused.
+Status add_protected(WorkspaceView& view, const std::string& path, mode_t mode) {
+  if (S_ISLNK(mode)) {
+    return fail(ErrorCode::kBadInput, "`" + path + "` is protected and is reached through a symbolic link", "replace the link by what it points to, or use --access read-only");
   }
+  view.read_only_again.push_back(path);
+  return {};
+}
+
+Status add_all_protected(WorkspaceView& view, const std::string& folder, const std::string& inside);
+
+// `inside`: where `folder` lies in the workspace, in lower case, with a slash at its end; empty for the workspace itself.
+Status add_entry(WorkspaceView& view, const std::string& folder, const std::string& inside, const std::string& name) {
+  const std::string path = folder + "/" + name;
+  const std::string known = inside + lower(name);
+  const bool whole = std::binary_search(kProtected.begin(), kProtected.end(), known) || (inside.empty() && known.ends_with(".pth"));
+  if (!whole && protected_from(known + "/").empty()) return {};
   struct stat status {};
-  const std::string git = view.dir + "/.git";
-  // A worktree or submodule: .git is a file that says where the repository is.
-  if (::lstat(git.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) WARDENV_TRY(add_protected(view, ".git"));
-  for (const std::string& name : *names) {
-    if (name.ends_with(".pth")) WARDENV_TRY(add_protected(view, name));
+  if (::lstat(path.c_str(), &status) < 0) return errno == ENOENT ? Status() : fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+  // On the way to something protected. A worktree or submodule has a file for .git, that says where the repository is.
+  if (!whole && S_ISDIR(status.st_mode)) return add_all_protected(view, path, known + "/");
+  return add_protected(view, path, status.st_mode);
+}
+
+Status add_all_protected(WorkspaceView& view, const std::string& folder, const std::string& inside) {
+  auto names = names_in(folder);
+  if (!names) return tl::unexpected(names.error());
+  for (const std::string& name : *names) WARDENV_TRY(add_entry(view, folder, inside, name));
+  if (std::all_of(names->begin(), names->end(), is_ascii)) return {};
+  // Beyond ASCII the file system alone knows which names it takes for the same: so it is asked for those that were not found.
+  std::set<std::string> asked;
+  for (const std::string& name : *names) asked.insert(lower(name));
+  for (const std::string_view path : protected_from(inside)) {
+    const std::string name(path.substr(inside.size(), path.find('/', inside.size()) - inside.size()));
+    if (asked.insert(name).second) WARDENV_TRY(add_entry(view, folder, inside, name));
   }
   return {};
 }
@@ -109,7 +143,7 @@ Status add_all_protected(WorkspaceView& view) {
 
 bool is_protected_name(std::string_view name) {
   if (name.ends_with(".pth")) return true;
-  return std::any_of(kProtected.begin(), kProtected.end(), [&](const char* item) { return is_beneath(name, item); });
+  return std::any_of(kProtected.begin(), kProtected.end(), [&](std::string_view item) { return is_beneath(name, item); });
 }
 
 Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optional<std::string>& cwd, Access access, const std::string& state_dir) {
@@ -134,7 +168,7 @@ Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optio
                          .target = view.dir,
                          .writable = access == Access::kDirect ? sandbox::Writable::kYes : sandbox::Writable::kNo,
                          .owner_mapped = true});
-  if (access == Access::kDirect) WARDENV_TRY(add_all_protected(view));
+  if (access == Access::kDirect) WARDENV_TRY(add_all_protected(view, view.dir, ""));
   return view;
 }
 

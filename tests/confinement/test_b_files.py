@@ -73,7 +73,7 @@ class Ancestors(Battery):
 
 PROTECTED = (".git/hooks/pre-commit", ".git/config", ".claude/settings.json", ".codex/config.toml", ".cursor/rules", ".mcp.json", ".vscode/tasks.json",
              ".idea/workspace.xml", ".envrc", ".npmrc", ".pypirc", "pip.conf", "evil.pth", "sitecustomize.py", "usercustomize.py", ".bashrc", ".profile",
-             ".zshrc", ".vimrc", ".gitconfig")
+             ".zshrc", ".vimrc", ".gitconfig", ".GIT/Hooks/pre-commit", ".GIT/CONFIG", ".Envrc", "Other.PTH")
 
 
 class Protected(Battery):

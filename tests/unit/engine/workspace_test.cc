@@ -153,16 +153,70 @@ TEST_CASE("protected paths that exist are read-only again") {
   CHECK(read_only->read_only_again.empty());
 }
 
+TEST_CASE("protected paths are protected however they are spelt") {
+  Folder here;
+  here.file(".GIT/Hooks/pre-commit");
+  here.file(".GIT/CONFIG");
+  here.file(".GIT/info/Attributes");
+  here.file(".GIT/HEAD");
+  here.folder(".VsCode");
+  here.file("Pip.Conf");
+  here.file("evil.PTH");
+  here.file("GIT");
+  here.file(".gitx");
+  here.folder("sub/.GIT/hooks");
+  auto view = direct(here.path());
+  REQUIRE(view);
+  for (const char* name : {".GIT/Hooks", ".GIT/CONFIG", ".GIT/info/Attributes", ".VsCode", "Pip.Conf", "evil.PTH"}) {
+    INFO(name);
+    CHECK(is_protected(*view, here.at(name)));
+  }
+  CHECK(view->read_only_again.size() == 6);
+}
+
+TEST_CASE("names beyond ASCII hide none, and make none up") {
+  Folder here;
+  here.file("caf\xc3\xa9");
+  here.file("not UTF-8: \xff");
+  here.file(".git/config");
+  here.file(".git/\xc3\xa9");
+  here.folder(".vscode");
+  auto view = direct(here.path());
+  REQUIRE(view);
+  CHECK(is_protected(*view, here.at(".git/config")));
+  CHECK(is_protected(*view, here.at(".vscode")));
+  CHECK(view->read_only_again.size() == 2);
+}
+
+TEST_CASE("what can't be looked into for protected paths is refused") {
+  Folder here;
+  ::chmod(here.path().c_str(), 0755);
+  here.file(".git/config");
+  ::chmod(here.at(".git").c_str(), 0);
+  {
+    OrdinaryUser user;
+    CHECK_FALSE(direct(here.path()));
+  }
+  ::chmod(here.at(".git").c_str(), 0755);
+  OrdinaryUser user;
+  CHECK(direct(here.path()));
+}
+
 TEST_CASE("the file that a worktree has for .git is protected") {
   Folder here;
   here.file(".git", "gitdir: /elsewhere\n");
   auto view = direct(here.path());
   REQUIRE(view);
   CHECK(is_protected(*view, here.at(".git")));
+  Folder other;
+  other.file(".Git", "gitdir: /elsewhere\n");
+  auto spelt = direct(other.path());
+  REQUIRE(spelt);
+  CHECK(is_protected(*spelt, other.at(".Git")));
 }
 
 TEST_CASE("a protected path behind a link is refused in a writable workspace") {
-  for (const char* name : {".git", ".git/hooks", ".vscode", "x.pth"}) {
+  for (const char* name : {".git", ".git/hooks", ".git/info", ".vscode", "x.pth", ".GIT", ".git/HOOKS"}) {
     INFO(name);
     Folder here;
     here.folder("elsewhere/hooks");
