@@ -29,6 +29,20 @@ std::array<unsigned char, SHA256_DIGEST_LENGTH> sha256(std::string_view text) {
   return digest;
 }
 
+// The files that decide of calls: the policy, and what its hooks are, which run outside of any sandbox. A program that is missing can't be held
+// in its place: named as if it was there, it refuses the run that could put one there.
+std::vector<std::string> deciding_files(const Edition& edition, const std::string& workspace) {
+  std::vector<std::string> files;
+  if (!edition.file.empty()) files.push_back(edition.file);
+  for (const policy::HookSpec& hook : edition.document->hooks) {
+    for (const std::string& word : hook.run) {
+      const bool program = &word == hook.run.data() && is_beneath(absolute(word), workspace);
+      if (word.starts_with('/') && (is_regular_file(word) || program)) files.push_back(word);
+    }
+  }
+  return files;
+}
+
 }  // namespace
 
 struct Gate::Impl {
@@ -123,7 +137,8 @@ Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<
   if (!admission.decision.profile.empty() && found == profiles.end()) return fail(ErrorCode::kInternal, "the policy's profile `" + admission.decision.profile + "` is missing");
   const policy::Profile none;
   request.run_id = admission.run_id;
-  if (const std::string& file = admission.pending->edition->file; !file.empty()) request.read_only_files.push_back(file);
+  const Admission::Pending& pending = *admission.pending;
+  for (std::string& file : deciding_files(*pending.edition, pending.call.workspace)) request.read_only_files.push_back(std::move(file));
   return apply_profile(found == profiles.end() ? none : found->second, admission.pending->call.workspace, asked, request);
 }
 
@@ -169,9 +184,9 @@ void Gate::finish(const Admission& admission, std::string_view outcome, Entered 
   impl_->steps.write_end(admission, std::move(end));
 }
 
-bool Gate::is_policy_file(const std::string& path) const {
-  const auto edition = impl_->source->edition();
-  return !edition->file.empty() && lead_to_same(path, edition->file);
+bool Gate::decides(const std::string& path, const std::string& workspace) const {
+  const std::vector<std::string> files = deciding_files(*impl_->source->edition(), workspace);
+  return std::any_of(files.begin(), files.end(), [&](const std::string& file) { return lead_to_same(path, file); });
 }
 
 bool Gate::visible(std::string_view tool, std::string_view grant) const {

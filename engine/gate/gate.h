@@ -80,7 +80,7 @@ class Gate {
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);
 
-  // What the profile of the admission grants, put into a request, with the policy's file as one that stays read-only. `asked` names the options of `wardenv run` (without dashes) that the
+  // What the profile of the admission grants, put into a request, with the policy's file and its hooks' as files that stay read-only. `asked` names the options of `wardenv run` (without dashes) that the
   // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
   // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed(), or of preview().
   static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
@@ -93,8 +93,9 @@ class Gate {
   void finish(const Admission& admission, RunReport& report);
   void finish(const Admission& admission, std::string_view outcome, Entered entered);
 
-  // Whether a path names the policy itself: no tool may write that.
-  [[nodiscard]] bool is_policy_file(const std::string& path) const;
+  // Whether a path of that workspace leads to the policy itself, to a program of its hooks, or to a file that one is called with: no tool may
+  // write those.
+  [[nodiscard]] bool decides(const std::string& path, const std::string& workspace) const;
 
   [[nodiscard]] bool visible(std::string_view tool, std::string_view grant) const;
   // The grant whose token this is. Takes the same time whichever it is (hashes are compared in constant time).

@@ -49,7 +49,8 @@ Status ProjectLock::open(const std::string& venv) {
   if (std::filesystem::create_directories(locks, ignored)) (void)::chmod(state_folder().c_str(), 0700);
   const std::string path = locks + "/" + std::to_string(folder.st_dev) + "-" + std::to_string(folder.st_ino);
   file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  return file_.valid() ? Status{} : fail_errno(ErrorCode::kHost, "cannot lock the environment: `" + path + "`", "name another state folder with WARDENV_STATE");
+  if (file_.valid()) return {};
+  return fail_errno(ErrorCode::kHost, "cannot lock the environment: `" + path + "`", "name another state folder with WARDENV_STATE");
 }
 
 bool ProjectLock::take() {

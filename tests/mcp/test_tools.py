@@ -345,6 +345,34 @@ class WhatDecides(Served):
         self.refused("conf/policy.json")
         self.assertTrue(self.here("write_file", path="conf/beside.json", content="{}").get("created"))
 
+    def test_a_hook(self):
+        """It runs outside: who could write it would be out of the sandbox."""
+        self.make_venv()
+        hook = os.path.join(self.workspace, "hooks", "judge")
+        os.mkdir(os.path.dirname(hook))
+        allow = "#!/bin/sh\ncat > /dev/null\necho '{\"decision\": \"allow\"}'\n"
+        pathlib.Path(hook).write_text(allow)
+        os.chmod(hook, 0o755)
+        pathlib.Path(self.workspace, "hooks", "beside").write_text("")
+        pathlib.Path(self.workspace, "hooks", "data").write_text("")
+        policy = {"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "before_run", "timeout": "20s",
+                                                                "run": [hook, os.path.join(self.workspace, "hooks", "data")]}]}
+        self.serve(policy)
+        for name in ("judge", "data"):
+            self.refused(f"hooks/{name}")
+        acts = "".join(f"echo x > hooks/{name}; rm -f hooks/{name}; echo x > new; mv -f new hooks/{name}; " for name in ("judge", "data", "beside"))
+        self.assertEqual(self.here("run_in_venv", command="sh", args=["-c", acts + "mv hooks moved; true"])["exit_code"], 0)
+        self.assertEqual([pathlib.Path(self.workspace, "hooks", name).read_text() for name in ("judge", "data", "beside")], [allow, "", "x\n"])
+
+    def test_a_hook_that_is_not_there_can_not_be_made(self):
+        self.make_venv()
+        hook = os.path.join(self.workspace, "hook")
+        self.serve({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "after_run", "timeout": "20s", "run": [hook]}]})
+        ran = self.here("run_in_venv", command="sh", args=["-c", "touch hook ran"])
+        self.assertNotEqual(ran["outcome"], "exited", ran)
+        self.refused("hook")
+        self.assertEqual([name for name in os.listdir(self.workspace) if name in ("hook", "ran")], [])
+
     def test_the_configuration(self):
         self.make_venv()
         config = self.write_into_workspace("conf/config.json", {"index_url": f"http://{INDEX_HOST}:9/simple"})

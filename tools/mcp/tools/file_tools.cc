@@ -91,7 +91,7 @@ ToolResult call_write_file(Call& call) {
     if (admitted.request.access == engine::Access::kReadOnly) {
       return error_result({ErrorCode::kBadInput, "the policy's profile gives this tool the workspace read-only", "another profile is needed", 0});
     }
-    if (call.service().decides(place.path())) return error_result({ErrorCode::kBadInput, "`" + printable(place.path()) + "` decides what is allowed, so no tool writes it", "", 0});
+    if (call.service().decides(place)) return error_result({ErrorCode::kBadInput, "`" + printable(place.path()) + "` decides what is allowed, so no tool writes it", "", 0});
     auto written = engine::write_whole(place, *content, if_exists == "fail" ? engine::IfExists::kFail : engine::IfExists::kReplace);
     if (!written) return error_result(written.error());
     return object_result({{"path", printable(place.path())}, {"size", content->size()}, {"created", written->created}, {"old_size", written->old_size}, {"error", nullptr}});

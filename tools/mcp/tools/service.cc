@@ -15,8 +15,8 @@ constexpr int kUnknownTool = -32602;   // JSON-RPC "invalid params", as the spec
 
 }  // namespace
 
-bool Service::decides(const std::string& path) const {
-  return gate.is_policy_file(path) || (!config_file.empty() && engine::lead_to_same(path, config_file));
+bool Service::decides(const engine::Place& place) const {
+  return gate.decides(place.path(), place.workspace) || (!config_file.empty() && engine::lead_to_same(place.path(), config_file));
 }
 
 std::string owner_of(const Caller& caller) { return caller.grant + '\0' + caller.session; }

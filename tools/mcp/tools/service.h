@@ -29,8 +29,8 @@ struct Service {
   engine::Jobs& jobs;
   std::atomic<int> waiting{0};   // calls that wait for news of a run
 
-  // Whether a path leads to what decides what is allowed: no tool may write that.
-  [[nodiscard]] bool decides(const std::string& path) const;
+  // Whether a place is that of what decides what is allowed: no tool may write that.
+  [[nodiscard]] bool decides(const engine::Place& place) const;
 };
 
 // What a background run of a caller is filed under.
