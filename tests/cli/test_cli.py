@@ -111,6 +111,9 @@ class BadInputTest(CliTest):
                                 (["--", ""], "no command")]:
             with self.subTest(arguments=arguments):
                 self.assert_refused(self.run_it("--no-venv", *arguments), word)
+        control = self.run_it("--no-venv", "--memory", "512M", "--timeout", "30s", "--cpu", "1", "--processes", "64", "--access", "read-only", "--network", "none",
+                              "--stdin", "null", "--env", "A=1", "--allow-degraded", "cpu", "--", "true")
+        self.assertEqual(control.returncode, 0, control)
 
     def test_what_is_not_there_yet_is_refused(self):
         for arguments in (["--access", "captured"],):
@@ -142,6 +145,9 @@ class BadInputTest(CliTest):
                                 (["--workspace", "/tmp"], "workspace")]:
             with self.subTest(arguments=arguments):
                 self.assert_refused(self.run_it("--no-venv", *arguments, "--", "true"), word)
+        os.mkdir(os.path.join(self.workspace, "inside"))
+        for arguments in (["--cwd", "inside"], ["--workspace", "inside"]):   # the controls
+            self.assertEqual(self.run_it("--no-venv", *arguments, "--", "true").returncode, 0, arguments)
 
     def test_state_in_the_workspace(self):
         environment = dict(os.environ, WARDENV_STATE=os.path.join(self.workspace, "state"))

@@ -111,6 +111,7 @@ class Descriptors(Battery):
         scratch = self.scratch(who)
         scratch.write(os.path.join(scratch.root, "secret"), "secret")
         self.assertEqual(scratch.probe_outside("read", "../secret").result, "allowed")
+        self.assertEqual(scratch.probe_outside("read", "secret", cwd=scratch.root).result, "allowed")
         for act in (("read", "../secret"), ("read", "secret"), ("read", "/proc/self/cwd/../secret")):
             self.assert_denied(scratch.probe(*act, cwd=scratch.root))
         files = self.inheritable(scratch)

@@ -104,6 +104,7 @@ class Limits(Battery):
         size = str(8 << 30)
         self.assertEqual(t.execute(["truncate", "-s", size, scratch.path("big")], scratch.user).returncode, 0)
         os.remove(scratch.path("big"))
+        self.assertEqual(scratch.run(["/usr/bin/truncate", "-s", "1M", "small"]).status, 0)
         run = scratch.run(["/usr/bin/truncate", "-s", size, "big"])
         self.assertNotEqual(run.status, 0, run)
         self.assertLess(os.path.getsize(scratch.path("big")) if os.path.exists(scratch.path("big")) else 0, 8 << 30)
@@ -218,10 +219,18 @@ class LifeTime(Battery):
 
     @both
     def test_a_sibling_is_no_way_out(self, who):
+        """A child of init in place of the command: the sibling shows itself, and goes with the run."""
         scratch = self.scratch(who)
-        answer = scratch.probe("clone_parent", options=["--timeout", "5s"])
-        self.assertTrue(answer.began)
+        token = t.nonce()
+        control = scratch.probe_outside("clone_parent", token)
+        sibling = int(control.one("sibling"))
+        self.assertIn(sibling, t.processes_with(token), control.text)
+        t.kill_quietly(sibling)
+        os.waitpid(sibling, 0)   # it is our child
+        answer = scratch.probe("clone_parent", token, options=["--timeout", "5s"])
+        self.assertTrue(answer.one("sibling"), answer.run)
         self.assertEqual(answer.run.report["outcome"], "exited", answer.run)
+        self.assert_gone(token)
 
     @both
     def test_deaf_and_stopped_processes(self, who):

@@ -359,9 +359,11 @@ TEST_CASE("a call is cancelled, with everything in it") {
     for (int i = 0; i < 1000 && !std::filesystem::exists(served.scratch.path() + "/ready"); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     context.cancel();
   });
-  const json report = served.run({"sh", "-c", "touch ready; sleep 25"}, json::object(), &context);
+  const std::string marker = "cancelled-" + std::to_string(::getpid());
+  const json report = served.run({"sh", "-c", "touch ready; sleep 600 & sleep 600; true", marker}, json::object(), &context);
   canceller.join();
   CHECK(report["outcome"] == "cancelled");
+  CHECK(gone(marker));
 }
 
 TEST_CASE("progress comes at once, and then with the last line of output") {

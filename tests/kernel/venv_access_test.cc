@@ -114,7 +114,7 @@ TEST_CASE("pip.conf of a writable venv, which says what later installs may reach
                                       "path = os.path.join(sys.prefix, 'pip.conf')\n"
                                       "open(path + '2', 'w').close()\n"   // control: its folder is writable
                                       "for act in (lambda: open(path, 'w'), lambda: os.remove(path), lambda: os.rename(path, path + '3'),\n"
-                                      "            lambda: os.rename(path + '2', path), lambda: os.symlink('x', path)):\n"
+                                      "            lambda: os.rename(path + '2', path), lambda: os.link(path, path + '4')):\n"
                                       "  try: act()\n"
                                       "  except OSError: continue\n"
                                       "  raise SystemExit(9)\n");

@@ -119,11 +119,15 @@ static void orphan_reaper(int argc, char **argv) {
   wait_for_ever();
 }
 
-// A sibling instead of a child: init would become its parent.
+// clone_parent TOKEN: a sibling instead of a child: init becomes its parent.
 static void clone_parent(int argc, char **argv) {
-  (void)argc, (void)argv;
+  (void)argument(argc, argv, 0);
   long child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-  if (child == 0) wait_for_ever();
+  if (child == 0) {
+    for (int fd = 0; fd < 3; ++fd) close(fd);
+    wait_for_ever();
+  }
+  if (child > 0) data("sibling", "%ld", child);
   finish(child);
 }
 
