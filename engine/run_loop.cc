@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace wardenv::engine {
@@ -63,13 +64,12 @@ class Loop {
   }
 
   // False where nothing more will come. The pipe does not block.
-  static bool read_stream(const UniqueFd& fd, Capture& capture, const OutputSink& sink) {
-    static thread_local std::array<char, kChunk> buffer;
+  bool read_stream(const UniqueFd& fd, Capture& capture, const OutputSink& sink) {
     if (!fd.valid()) return false;
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    const ssize_t got = ::read(fd.get(), buffer_.get(), kChunk);
     if (got < 0) return errno == EINTR;
     if (got == 0) return false;
-    const std::string_view chunk(buffer.data(), static_cast<std::size_t>(got));
+    const std::string_view chunk(buffer_.get(), static_cast<std::size_t>(got));
     capture.add(chunk);
     if (sink) sink(chunk);
     return true;
@@ -121,6 +121,7 @@ class Loop {
   OnOutputLimit on_limit_;
   int cancel_fd_;
   int oom_fd_;
+  std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kChunk);
   UniqueFd listening_;   // until somebody connects
   bool over_ = false;
   RunEnd end_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 
 namespace wardenv::engine {
 namespace {
@@ -101,10 +102,10 @@ void Connection::expire() {
 
 // What the client has sent and we have not taken yet; stays in the kernel. Empty: nothing new. At the end of the stream the connection is over.
 std::string_view Connection::peek() {
-  static thread_local std::array<char, kMaxHeadBytes> buffer;
+  static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kMaxHeadBytes);   // as in relay.cc
   if (!client_.readable) return {};
-  const ssize_t got = ::recv(client_.fd.get(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (got > 0) return {buffer.data(), static_cast<std::size_t>(got)};
+  const ssize_t got = ::recv(client_.fd.get(), buffer.get(), kMaxHeadBytes, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) return {buffer.get(), static_cast<std::size_t>(got)};
   if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
     phase_ = Phase::kOver;
   } else if (errno == EAGAIN) {

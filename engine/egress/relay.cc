@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 namespace wardenv::engine {
@@ -41,22 +41,22 @@ std::size_t discard(int fd, std::size_t size) {
 
 // Looks, sends, and takes away what was sent (tcp(7), MSG_TRUNC).
 Moved copy(Direction& direction, Peer& from, Peer& to, std::size_t limit, std::size_t& moved) {
-  static thread_local std::array<char, kChunk> buffer;
-  const std::size_t asked = std::min(limit, buffer.size());
-  const ssize_t got = ::recv(from.fd.get(), buffer.data(), asked, MSG_PEEK | MSG_DONTWAIT);
+  static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);   // on the heap: threads that copy nothing don't pay
+  const std::size_t asked = std::min(limit, kChunk);
+  const ssize_t got = ::recv(from.fd.get(), buffer.get(), asked, MSG_PEEK | MSG_DONTWAIT);
   if (got < 0) return blocked_or_broken(from.readable);
   if (got == 0) return Moved::kEnd;
   std::size_t size = static_cast<std::size_t>(got);
   if (direction.body != nullptr) {
     BodyReader ahead = *direction.body;
-    size = ahead.read({buffer.data(), size});
+    size = ahead.read({buffer.get(), size});
     if (ahead.bad()) return Moved::kBroken;
     if (size == 0) return Moved::kEnd;
   }
-  const ssize_t sent = ::send(to.fd.get(), buffer.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::send(to.fd.get(), buffer.get(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0) return blocked_or_broken(to.writable);
   moved = static_cast<std::size_t>(sent);
-  if (direction.body != nullptr) (void)direction.body->read({buffer.data(), moved});
+  if (direction.body != nullptr) (void)direction.body->read({buffer.get(), moved});
   if (discard(from.fd.get(), moved) != moved) return Moved::kBroken;
   if (moved == static_cast<std::size_t>(got)) note_short(from, moved, asked);
   return Moved::kSome;
