@@ -117,6 +117,7 @@ struct Beginning {
 
 struct Engine::Impl {
   sandbox::HostFacts facts;
+  Beginning begun;                        // for the first run, see Engine::begin
   std::vector<Slot> over;                 // without backstage: put away before the next run, or once the launcher has ended
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
@@ -125,15 +126,19 @@ struct Engine::Impl {
 
   Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
 
-  // For a single run: what its sandbox begins with is begun while its folders are still being looked at. Never fails: without it the
-  // run is made from nothing.
-  void begin(const RunRequest& request, Beginning& beginning) const {
+  // For a single run: what its sandbox begins with is begun while its folders are still being looked at, if it was not begun before. Never
+  // fails: without it the run is made from nothing.
+  Beginning begin(const RunRequest& request) {
+    Beginning before = std::exchange(begun, {});
     auto plan = sandbox::compile(build_early_spec(request), facts);
-    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || request.fault.kind != wire::Fault::kNone) return;
+    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || request.fault.kind != wire::Fault::kNone) return {};
     auto early = encode_early(*plan);
-    if (!early) return;
+    if (!early) return {};
+    if (before.control.valid() && before.early == *early) return before;
+    before.control.reset();
     auto control = launcher.prepare(*early, {});
-    if (control) beginning = {std::move(*early), std::move(*control)};
+    if (!control) return {};
+    return {std::move(*early), std::move(*control)};
   }
 
   Result<Slot> take_slot(const sandbox::LaunchPlan& plan, Beginning beginning) {
@@ -195,13 +200,14 @@ struct Engine::Impl {
   // The launcher takes everything apart and ends, while we remove the groups of what it has let go of.
   void dismiss() {
     sweep_once();
+    begun = {};
     backstage.reset();
     launcher.dismiss();
   }
 
   void close() {
     dismiss();
-    for (Slot& slot : over) put_away(slot);
+    put_over_away();
     launcher.wait();
   }
 };
@@ -242,11 +248,14 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
   return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what());
 }
 
+void Engine::begin(const RunRequest& request) {
+  if (!impl_->backstage) impl_->begun = impl_->begin(request);
+}
+
 RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   const auto begin = Clock::now();
   RunReport report;
   report.run_id = asked.run_id.empty() ? new_run_id() : asked.run_id;
-  Beginning beginning;
   RunRequest request = asked;
   auto may_enter = io.may_enter;
   // Presets ask programs, in sandboxes of their own: that is entering, too.
@@ -256,7 +265,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
   impl_->put_over_away();
-  if (!impl_->backstage) impl_->begin(request, beginning);
+  Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request);
   auto proxy = make_proxy(request, io);
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts);

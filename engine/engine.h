@@ -164,6 +164,10 @@ class Engine {
   // The first half of close(), which waits for nothing. No run can be started any more.
   void dismiss();
 
+  // With Ahead::kNo: begins the sandbox of the first run before more is known of it; nothing of a command is in it. A run that turns out to
+  // begin otherwise gets one of its own. REQUIRES: no run is under way.
+  void begin(const RunRequest& request);
+
   // Runs the command to its end and reports. Thread-safe: calls run beside each other.
   // Never fails: what wardenv could not do is an outcome kSetupFailed with `error`.
   RunReport run(const RunRequest& request, const RunIo& io = {});

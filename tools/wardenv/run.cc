@@ -148,9 +148,14 @@ Launcher forked_launcher() {
   return launcher;
 }
 
-Result<engine::Engine> make_engine(const Launcher& launcher) { return engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher}); }
+EngineOrError& begin_engine(const RunOptions& options, const Launcher& launcher) {
+  static std::optional<EngineOrError> engine;
+  engine.emplace(engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher}));
+  if (*engine) (*engine)->begin(options.request);
+  return *engine;
+}
 
-engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& options, Output output, const MayEnter& may_enter) {
+engine::RunReport run_once(EngineOrError& engine, const RunOptions& options, Output output, const MayEnter& may_enter) {
   if (!engine) return failed(engine.error());
   if (output == Output::kRelayed) return run_relayed(*engine, options, may_enter);
   engine::RunIo io;
@@ -159,15 +164,15 @@ engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& opt
   return engine->run(options.request, io);
 }
 
-engine::RunReport run_unjudged(const RunOptions& options, const Launcher& launcher) {
-  static std::optional<Result<engine::Engine>> engine;   // closed, not destroyed: see Engine::close()
-  engine.emplace(make_engine(launcher));
-  engine::RunReport report = run_once(*engine, options, options.json ? Output::kKept : Output::kRelayed, {});
-  if (!*engine) return report;
-  (*engine)->dismiss();
+void end_engine(EngineOrError& engine) {
+  if (!engine) return;
+  engine->dismiss();
   unmap_text();
-  (*engine)->close();
-  return report;
+  engine->close();
+}
+
+engine::RunReport run_unjudged(EngineOrError& engine, const RunOptions& options) {
+  return run_once(engine, options, options.json ? Output::kKept : Output::kRelayed, {});
 }
 
 int run_with(const Arguments& arguments, Runner runner) {

@@ -21,12 +21,17 @@ engine::RunReport failed(Error error);
 // the environment.
 Launcher forked_launcher();
 
-Result<engine::Engine> make_engine(const Launcher& launcher);
+// Once in the life of the program: the engine of its single run, whose sandbox is begun already. It is closed by end_engine(), and never
+// destroyed: see Engine::close().
+using EngineOrError = Result<engine::Engine>;
+EngineOrError& begin_engine(const RunOptions& options, const Launcher& launcher);
 
-engine::RunReport run_once(Result<engine::Engine>& engine, const RunOptions& options, Output output, const MayEnter& may_enter);
+engine::RunReport run_once(EngineOrError& engine, const RunOptions& options, Output output, const MayEnter& may_enter);
 
-// Once in the life of the program.
-engine::RunReport run_unjudged(const RunOptions& options, const Launcher& launcher);
+// Waits until the sandbox is taken apart, which begins with Engine::dismiss() where somebody has more to do meanwhile.
+void end_engine(EngineOrError& engine);
+
+engine::RunReport run_unjudged(EngineOrError& engine, const RunOptions& options);
 
 // The whole of `wardenv run`, around what happens between options and report. Answers the exit status.
 using Runner = engine::RunReport (*)(RunOptions&);

@@ -34,7 +34,7 @@ Status same_grant(const engine::Admission& foreseen, const engine::Admission& ad
 
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
 // has to be done before anything enters. The policy is not watched, so both look at one edition of it.
-engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, const Launcher& launcher) {
+engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, EngineOrError& engine) {
   const engine::Admission foreseen = gate.preview(call);
   const Status prepared = prepare(foreseen, options);
   std::optional<engine::Admission> admission;
@@ -48,11 +48,11 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
     return same_grant(foreseen, *admission);
   };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
-  auto engine = make_engine(launcher);   // its end waits for the launcher, which takes the sandbox apart while the record is written
   engine::RunReport report;
   const Status ready = !prepared || foreseen.allowed() ? prepared : may_enter();
   if (!ready) report = failed(ready.error());
   else report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, may_enter);
+  if (engine) engine->dismiss();   // the launcher takes the sandbox apart while the record is written
   if (!admitted()) {
     if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
     return engine::refusal(*admission);
@@ -63,16 +63,24 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
   return report;
 }
 
-engine::RunReport run(RunOptions& options) {
-  const Launcher launcher = forked_launcher();   // before any thread: it changes the environment
+engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) {
   auto gate = open_gate(options, engine::OpenLog::kAtOnce);
   if (!gate) return failed(gate.error());
-  if (*gate == nullptr) return run_unjudged(options, launcher);
+  if (*gate == nullptr) return run_unjudged(engine, options);
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
   if (!call) return failed(call.error());
   if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
-  return judge_and_run(**gate, *call, options, launcher);
+  return judge_and_run(**gate, *call, options, engine);
+}
+
+// The sandbox is begun before the policy is read: what it begins with depends on the host and on few options, and nothing enters it before the
+// policy has said yes.
+engine::RunReport run(RunOptions& options) {
+  EngineOrError& engine = begin_engine(options, forked_launcher());
+  engine::RunReport report = run_as_configured(engine, options);
+  end_engine(engine);
+  return report;
 }
 
 }  // namespace

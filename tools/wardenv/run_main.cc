@@ -25,7 +25,10 @@ engine::RunReport become_cli() {
 engine::RunReport run(RunOptions& options) {
   const bool judged = !options.policy.empty() || !options.grant.empty() || !options.profile.empty() || options.config;
   if (judged || engine::usual_config()) return become_cli();
-  return run_unjudged(options, forked_launcher());
+  EngineOrError& engine = begin_engine(options, forked_launcher());
+  engine::RunReport report = run_unjudged(engine, options);
+  end_engine(engine);
+  return report;
 }
 
 }  // namespace
