@@ -11,7 +11,8 @@
 namespace wardenv::engine::audit {
 namespace {
 
-constexpr std::size_t kFirstBytes = 1U << 16;              // most lines are short, and touching memory costs more than reading
+constexpr std::size_t kFirstBytes = 1U << 12;              // who appends reads a line or two, and touching memory costs more than reading
+constexpr std::size_t kUsualBytes = 1U << 16;              // who reads on gets more with each read, up to this
 constexpr std::size_t kBufferBytes = 2 * kMaxLineBytes;   // room for the longest line and more
 
 }  // namespace
@@ -25,7 +26,7 @@ LineReader::Next LineReader::fill() {
   searched_ -= begin_;
   filled_ -= begin_;
   begin_ = 0;
-  if (filled_ == buffer_.size()) buffer_.resize(std::min(2 * buffer_.size(), kBufferBytes));
+  if (filled_ == buffer_.size() || (number_ > 0 && buffer_.size() < kUsualBytes)) buffer_.resize(std::min(2 * buffer_.size(), kBufferBytes));
   const std::uint64_t left = end_ - std::min(end_, read_at_);
   const std::size_t room = std::min<std::uint64_t>(buffer_.size() - filled_, left);
   ssize_t got = 0;

@@ -62,7 +62,7 @@ tl::unexpected<Error> not_pending(const Approval& approval) {
 
 class Store final : public ApprovalStore {
  public:
-  Store(std::string path, std::unique_ptr<SQLite::Database> database, std::shared_ptr<const Clock> clock)
+  Store(std::string path, OpenDatabase database, std::shared_ptr<const Clock> clock)
       : path_(std::move(path)), file_(file_id(path_)), database_(std::move(database)), time_(*database_, std::move(clock), ApprovalRows::last_seen()),
         rows_(*database_) {}
 
@@ -190,7 +190,7 @@ class Store final : public ApprovalStore {
 
   std::string path_;
   FileId file_;
-  std::unique_ptr<SQLite::Database> database_;
+  OpenDatabase database_;
   StoredTime time_;
   ApprovalRows rows_;
   std::mutex mutex_{};

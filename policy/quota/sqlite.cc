@@ -33,7 +33,7 @@ struct Job {
 
 class SqliteQuota final : public QuotaStore {
  public:
-  SqliteQuota(std::string path, std::unique_ptr<SQLite::Database> database, std::shared_ptr<const Clock> clock)
+  SqliteQuota(std::string path, OpenDatabase database, std::shared_ptr<const Clock> clock)
       : path_(std::move(path)), file_(file_id(path_)), database_(std::move(database)), time_(*database_, std::move(clock), SqliteLedger::last_seen()),
         ledger_(*database_) {}
 
@@ -99,7 +99,7 @@ class SqliteQuota final : public QuotaStore {
 
   std::string path_;
   FileId file_;
-  std::unique_ptr<SQLite::Database> database_;
+  OpenDatabase database_;
   StoredTime time_;
   SqliteLedger ledger_;
   Combiner<Job> combiner_{};

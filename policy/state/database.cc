@@ -68,13 +68,32 @@ int wait_for_writer(void*, int before) {
   return 1;
 }
 
-// A program that counts one call and ends does not pay for moving the log into the file: whoever finds the log long does (each reads it whole
-// when it opens the store). Until then a commit syncs one file.
+// Moving the log into the file costs two syncs more, so a commit of a program that counts one call and ends seldom does: until the log is long
+// a commit syncs one file. Whoever opens a store that nobody else has open reads the log whole, so it is moved sooner by who closes.
 constexpr int kLongLogPages = 64;
+constexpr int kLongLogPagesAtClose = 16;
 
-void set_up(SQLite::Database& database, Durability durability, bool in_file) {
+int note_log(void* log_pages, sqlite3* database, const char* name, int pages) {
+  *static_cast<int*>(log_pages) = pages;
+  if (pages >= kLongLogPages) sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);   // else the next one does
+  return SQLITE_OK;
+}
+
+int pragma(SQLite::Database& database, const char* name) { return database.execAndGet(std::string("PRAGMA ") + name).getInt(); }
+
+// The first write after all was moved into the file begins the log anew, in place; one that changes nothing will do. Where another has the file,
+// that one goes on with the log.
+void begin_log_anew(SQLite::Database& database) try {
+  sqlite3_busy_handler(database.getHandle(), nullptr, nullptr);
+  const int version = pragma(database, "user_version");
+  if (sqlite3_wal_checkpoint_v2(database.getHandle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) != SQLITE_OK) return;
+  database.exec("PRAGMA user_version = " + std::to_string(version));
+} catch (const std::exception&) {   // what was counted is on disk already
+}
+
+void set_up(SQLite::Database& database, Durability durability, bool in_file, int& log_pages) {
   sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  sqlite3_wal_autocheckpoint(database.getHandle(), kLongLogPages);
+  sqlite3_wal_hook(database.getHandle(), note_log, &log_pages);
   sqlite3_busy_handler(database.getHandle(), wait_for_writer, nullptr);
   if (in_file) {
     SQLite::Statement mode(database, "PRAGMA journal_mode = WAL");
@@ -83,8 +102,6 @@ void set_up(SQLite::Database& database, Durability durability, bool in_file) {
   database.exec(durability == Durability::kPowerLoss ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
   database.exec("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 4194304");
 }
-
-int pragma(SQLite::Database& database, const char* name) { return database.execAndGet(std::string("PRAGMA ") + name).getInt(); }
 
 bool is_current(SQLite::Database& database, const Schema& schema) {
   return pragma(database, "user_version") == schema.version && pragma(database, "application_id") == schema.application_id;
@@ -115,11 +132,19 @@ Status check_schema(SQLite::Database& database, const std::string& path, const S
               "use that version of wardenv, or move the file away: " + std::string(schema.if_lost));
 }
 
-Result<std::unique_ptr<SQLite::Database>> open_once(const std::string& path, const Schema& schema, Durability durability) {
+// Pages of the cache one by one, as they are needed: SQLite would write into each of the first twenty when it opens a file. Only before its first
+// use; where another part of the program was first, it is as it is.
+void set_up_library() {
+  static const int done = sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
+  (void)done;
+}
+
+Result<OpenDatabase> open_once(const std::string& path, const Schema& schema, Durability durability) {
   const bool in_file = !path.empty();
-  auto database = std::make_unique<SQLite::Database>(in_file ? path : ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  set_up_library();
+  OpenDatabase database(new SQLite::Database(in_file ? path : ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE), {std::make_unique<int>(0)});
   if (sqlite3_db_readonly(database->getHandle(), "main") == 1) throw SQLite::Exception("read-only", SQLITE_READONLY);
-  set_up(*database, durability, in_file);
+  set_up(*database, durability, in_file, *database.get_deleter().log_pages);
   WARDENV_TRY(check_schema(*database, path, schema));
   return database;
 }
@@ -134,7 +159,7 @@ bool is_worth_another_try(const SQLite::Exception& thrown, std::chrono::steady_c
 
 }  // namespace
 
-Result<std::unique_ptr<SQLite::Database>> open_database(const std::string& path, const Schema& schema, Durability durability) {
+Result<OpenDatabase> open_database(const std::string& path, const Schema& schema, Durability durability) {
   const bool in_file = !path.empty();
   if (in_file) {
     WARDENV_TRY(make_folders(folder_of(path)));
@@ -149,6 +174,11 @@ Result<std::unique_ptr<SQLite::Database>> open_database(const std::string& path,
       if (!is_worth_another_try(thrown, begun)) return tl::unexpected(database_error(thrown, path, schema));
     }
   }
+}
+
+void CloseDatabase::operator()(SQLite::Database* database) const {
+  if (log_pages && *log_pages >= kLongLogPagesAtClose) begin_log_anew(*database);
+  delete database;
 }
 
 Error database_error(const SQLite::Exception& thrown, const std::string& path, const Schema& schema) {

@@ -23,9 +23,17 @@ struct Schema {
   const char* if_lost;    // what it means to begin with an empty file
 };
 
+// Closes the file. A log that has become long is moved into it before, and begun anew: SQLite would do the latter only for who stays and writes
+// again, so that programs which make one call each would read a longer log every time.
+struct CloseDatabase {
+  std::unique_ptr<int> log_pages{};   // after the last commit of this connection
+  void operator()(SQLite::Database* database) const;
+};
+using OpenDatabase = std::unique_ptr<SQLite::Database, CloseDatabase>;
+
 // A new file has mode 0600, a new folder 0700; a folder that others may write to is refused. Write-ahead log, full sync unless told otherwise;
 // a writer waits up to five seconds for another. An empty path is a database in memory.
-Result<std::unique_ptr<SQLite::Database>> open_database(const std::string& path, const Schema& schema, Durability durability);
+Result<OpenDatabase> open_database(const std::string& path, const Schema& schema, Durability durability);
 
 // Says what is wrong with the file and what to do.
 Error database_error(const SQLite::Exception& thrown, const std::string& path, const Schema& schema);
