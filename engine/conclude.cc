@@ -79,6 +79,7 @@ RunReport conclude(RunReport report, const sandbox::LaunchPlan& plan, const RunE
     report.exit_code = report.exit_status;
     return report;
   }
+  if (end.input_errno != 0) return failed(std::move(report), fail_errno(ErrorCode::kHost, "cannot read the standard input", end.input_errno).value());
   if (end.out_of_memory || event.cause == wire::Cause::kMemory) {
     set_signal(report, Outcome::kMemoryExceeded, SIGKILL, 128 + SIGKILL);
   } else if (end.output_exceeded) {

@@ -3,7 +3,6 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -16,10 +15,12 @@
 #include "engine/capture.h"
 #include "engine/conclude.h"
 #include "engine/egress/proxy.h"
+#include "engine/input.h"
 #include "engine/made_inside.h"
 #include "engine/run_loop.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
+#include "sandbox/base/standard_fds.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/launcher_client.h"
 #include "sandbox/plan.h"
@@ -37,31 +38,10 @@ struct Pipe {
 Result<Pipe> make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return fail_errno(ErrorCode::kHost, "pipe");
-  if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return fail_errno(ErrorCode::kHost, "fcntl");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-// A sealed file in memory: the command can't grow it, and nobody else has it.
-Result<UniqueFd> text_input(std::string_view text) {
-  UniqueFd file(::memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file.valid()) return fail_errno(ErrorCode::kHost, "memfd_create");
-  while (!text.empty()) {
-    const ssize_t put = ::write(file.get(), text.data(), text.size());
-    if (put <= 0) return fail_errno(ErrorCode::kHost, "cannot write the standard input");
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno(ErrorCode::kHost, "lseek");
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) return fail_errno(ErrorCode::kHost, "F_ADD_SEALS");
-  return file;
-}
-
-// What the command gets as its standard input; invalid: ours.
-Result<UniqueFd> make_input(const RunRequest& request) {
-  if (request.stdin_mode == StdinMode::kInherit) return UniqueFd();
-  if (request.stdin_mode == StdinMode::kText) return text_input(request.stdin_text);
-  UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
-  return null;
+  UniqueFd write(ends[1]);
+  Pipe pipe{above_stdio(UniqueFd(ends[0])), above_stdio(std::move(write))};
+  if (!pipe.read.valid() || !pipe.write.valid() || ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) < 0) return fail_errno(ErrorCode::kHost, "fcntl");
+  return pipe;
 }
 
 struct Launched {
@@ -171,13 +151,12 @@ struct Engine::Impl {
     if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
     auto input = make_input(request);
     if (!input) return tl::unexpected(input.error());
-    const int in = input->valid() ? input->get() : STDIN_FILENO;
     auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     if (may_enter) WARDENV_TRY(may_enter());
-    WARDENV_TRY(submit(*slot, *bytes, {in, out->write.get(), err->write.get(), slot->leaf.join_fds()}));
+    WARDENV_TRY(submit(*slot, *bytes, {input->fd(), out->write.get(), err->write.get(), slot->leaf.join_fds()}));
     if (backstage) backstage->want(plan, ++under_way);
-    return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read)}, std::move(slot->leaf)};
+    return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf)};
   }
 
   // What engines that died have left behind: at the start, or, for a single run, while it is under way and nobody waits for us.
@@ -235,6 +214,7 @@ Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
 }  // namespace
 
 Result<Engine> Engine::create(const EngineOptions& options) try {
+  if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream");
   auto facts = sandbox::probe_host();
   if (!facts) return tl::unexpected(facts.error());
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));

@@ -63,7 +63,7 @@ struct RunRequest {
   std::vector<std::string> added_syscalls{};                      // their names, for the report
   std::vector<ProfileMount> mounts{};       // from a policy profile; not reachable from the command line
   std::vector<std::string> read_only_files{};   // absolute; what decides what is allowed: the command can't change it, wherever else it may write
-  StdinMode stdin_mode = StdinMode::kNull;
+  StdinMode stdin_mode = StdinMode::kNull;  // kInherit: the bytes of descriptor 0 are passed on (engine/input.h); one run at a time has a use for it
   std::string stdin_text{};                 // with kText: what the command reads, then end of file; a sealed file in memory
   sandbox::Degradable degradable;
   bool require_cgroup = false;
@@ -151,7 +151,8 @@ struct EngineOptions {
 
 class Engine {
  public:
-  // Starts the launcher. REQUIRES: called from a thread that outlives the engine.
+  // Starts the launcher. REQUIRES: called from a thread that outlives the engine. Where descriptor 0, 1 or 2 is closed, it is held from now on by
+  // one that is open for nothing, as a socket of ours must not be taken for a stream.
   static Result<Engine> create(const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;

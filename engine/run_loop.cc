@@ -32,16 +32,21 @@ class Loop {
   }
 
  private:
-  enum Place : std::size_t { kControl, kOut, kErr, kCancel, kOom, kListening, kPlaces };
+  enum Place : std::size_t { kControl, kOut, kErr, kCancel, kOom, kListening, kSource, kSink, kPlaces };
 
   void step() {
     std::array<pollfd, kPlaces> fds{};
+    fds[kSource].fd = fds[kSink].fd = -1;
     fds[kControl] = {channels_.control.get(), POLLIN, 0};
     fds[kOut] = {channels_.out.get(), POLLIN, 0};
     fds[kErr] = {channels_.err.get(), POLLIN, 0};
     fds[kCancel] = {cancel_fd_, POLLIN, 0};
     fds[kOom] = {oom_fd_, POLLIN, 0};
     fds[kListening] = {listening_.get(), POLLIN, 0};
+    if (channels_.input) {
+      fds[kSource] = channels_.input->source();
+      fds[kSink] = channels_.input->sink();
+    }
     if (::poll(fds.data(), fds.size(), -1) < 0) return;  // EINTR: again
     if (fds[kOut].revents != 0 && !read_stream(channels_.out, out_, io_.on_stdout)) channels_.out.reset();
     if (fds[kErr].revents != 0 && !read_stream(channels_.err, err_, io_.on_stderr)) channels_.err.reset();
@@ -49,8 +54,18 @@ class Loop {
     if (fds[kOom].revents != 0) cancel(oom_fd_, end_.out_of_memory);
     if (too_much()) cancel(cancel_fd_, end_.output_exceeded);
     if (fds[kListening].revents != 0) channels_.proxy->serve(std::exchange(listening_, {}));   // the first connection
+    if ((fds[kSource].revents | fds[kSink].revents) != 0 && !channels_.input->pass_on()) give_up_input();
     if (fds[kControl].revents != 0) read_event();
   }
+
+  // A command must not take half of its input for all of it.
+  void give_up_input() {
+    end_.input_errno = errno;
+    channels_.input.reset();
+    send_cancel();
+  }
+
+  void send_cancel() const { (void)::send(channels_.control.get(), "c", 1, MSG_NOSIGNAL); }
 
   [[nodiscard]] bool too_much() const {
     return on_limit_ == OnOutputLimit::kKill && !end_.output_exceeded && (out_.over_limit() || err_.over_limit());
@@ -60,7 +75,7 @@ class Loop {
   void cancel(int& fd, bool& reason) {
     fd = -1;
     reason = true;
-    (void)::send(channels_.control.get(), "c", 1, MSG_NOSIGNAL);
+    send_cancel();
   }
 
   // False where nothing more will come. The pipe does not block.
@@ -89,7 +104,7 @@ class Loop {
     if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return got;
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    socket.reset(fd);
+    socket = above_stdio(UniqueFd(fd));
     return got;
   }
 

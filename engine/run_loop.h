@@ -2,11 +2,13 @@
 // The engine's side of one running sandbox: reads its output, watches for cancellation and for its end.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "engine/capture.h"
 #include "engine/egress/proxy.h"
 #include "engine/engine.h"
+#include "engine/input.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/plan_wire.h"
@@ -17,6 +19,7 @@ struct RunChannels {
   UniqueFd control;   // to the launcher
   UniqueFd out;       // read ends of the command's stdout and stderr
   UniqueFd err;
+  std::optional<InputRelay> input;   // what the command's standard input is fed by, where it is ours
   EgressProxy* proxy = nullptr;   // not owned; gets the listening socket of a run with named egress, once somebody connects
 };
 
@@ -27,6 +30,7 @@ struct RunEnd {
   bool out_of_memory = false;                      // the kernel said so of the control group
   bool cancelled = false;                          // by io.cancel_fd
   bool output_exceeded = false;                    // with OnOutputLimit::kKill
+  int input_errno = 0;                             // why our standard input could not be read to its end; the run was cancelled
   sandbox::CgroupUsage cgroup;                     // zeros without a control group
 };
 

@@ -49,14 +49,32 @@ void LauncherClient::wait() { impl_->wait(); }
 
 int LauncherClient::pid() const { return impl_->child ? static_cast<int>(impl_->child->id()) : impl_->forked; }
 
-Result<LauncherClient> LauncherClient::start(const std::string& program) try {
+namespace {
+
+struct Ends {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+
+// Whoever has `ours` gives orders to the launcher: it must never pass for a standard stream.
+Result<Ends> make_ends() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
+  UniqueFd theirs(ends[1]);
+  Ends made{above_stdio(UniqueFd(ends[0])), above_stdio(std::move(theirs))};
+  if (!made.ours.valid() || !made.theirs.valid()) return fail_errno(ErrorCode::kHost, "F_DUPFD_CLOEXEC");
+  return made;
+}
+
+}  // namespace
+
+Result<LauncherClient> LauncherClient::start(const std::string& program) try {
+  auto ends = make_ends();
+  if (!ends) return tl::unexpected(ends.error());
   auto impl = std::make_unique<Impl>();
-  impl->socket.reset(ends[0]);
-  const UniqueFd theirs(ends[1]);
+  impl->socket = std::move(ends->ours);
   impl->child = std::make_unique<process::process>(
-      impl->context, program, std::initializer_list<boost::string_view>{}, process::process_stdio{theirs.get(), nullptr, nullptr});
+      impl->context, program, std::initializer_list<boost::string_view>{}, process::process_stdio{ends->theirs.get(), nullptr, nullptr});
   return LauncherClient(std::move(impl));
 } catch (const std::exception& error) {
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
@@ -94,13 +112,11 @@ Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::v
 
 // A new control socket; its other end goes along as the first descriptor.
 Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& plan, std::vector<int> fds) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
-  UniqueFd ours(ends[0]);
-  const UniqueFd theirs(ends[1]);
-  fds.insert(fds.begin(), theirs.get());
+  auto ends = make_ends();
+  if (!ends) return tl::unexpected(ends.error());
+  fds.insert(fds.begin(), ends->theirs.get());
   WARDENV_TRY(send_plan(socket, plan, fds));
-  return ours;
+  return std::move(ends->ours);
 }
 
 // Until it has the run, the launcher is where we are, who are about to wait.

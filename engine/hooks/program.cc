@@ -23,12 +23,6 @@
 namespace wardenv::engine::hooks {
 namespace {
 
-// Descriptors 0 to 2 are the child's to be: ours must not be among them, else one dup2 would overwrite what the next one copies.
-UniqueFd above_stdio(UniqueFd fd) {
-  if (!fd.valid() || fd.get() > 2) return fd;
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
-}
-
 // A sealed file in memory rather than a pipe: nothing to write while the program runs, and no SIGPIPE where it does not read.
 Result<UniqueFd> file_with(const std::string& text) {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;

@@ -2,6 +2,7 @@
 // UniqueFd: owns one file descriptor and closes it.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,5 +32,11 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+// The same under a number that is no standard stream's, close-on-exec; invalid, with errno, where there is none left.
+inline UniqueFd above_stdio(UniqueFd fd) {
+  if (!fd.valid() || fd.get() > STDERR_FILENO) return fd;
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
 
 }  // namespace wardenv

@@ -195,8 +195,17 @@ void await_rest(Context& context) {
   context.plan.bytes = plan;
 }
 
+// Never a socket, which may be one that we take orders from, nor a folder, from which there is a way out.
+bool is_stream(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && !S_ISSOCK(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 // First all out of the way, then down to their places: no move can land on a descriptor that is still needed.
 int close_descriptors_step(Context& context, const wire::Step&) {
+  for (int fd : context.stdio) {
+    if (!is_stream(fd)) return EBADF;
+  }
   int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, context.proc, context.root};
   for (int& fd : sources) {
     if (fd >= 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 32)) < 0) return errno;

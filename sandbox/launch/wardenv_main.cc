@@ -12,6 +12,7 @@
 
 #include "sandbox/base/ids.h"
 #include "sandbox/base/kernel.h"
+#include "sandbox/base/standard_fds.h"
 #include "sandbox/launch/first_steps.h"
 #include "sandbox/launch/serve.h"
 
@@ -83,6 +84,7 @@ void choose_front_end(int argc, char** argv, const char* (&programs)[2]) {
 }  // namespace
 
 int main_of_wardenv(int argc, char** argv) {
+  if (!hold_standard_fds()) return 125;   // before anything of ours gets a number
   unsetenv(kVariable);
   if (is_run(argc, argv) && !asks_for_help(argc, argv)) start_launcher();
   char self[4096];

@@ -28,11 +28,13 @@ class Project(Served):
         super().setUp()
         self.make_venv()
 
-    def serve_http(self, policy, *options):
+    def serve_http(self, policy, *options, closed=()):
         path = os.path.join(self.root, "policy.json")
         with open(path, "w") as file:
             json.dump(policy, file)
         argv = [wt.WARDENV, "serve", "--http", "127.0.0.1:0", "--workspace", self.workspace, "--policy", path, *options]
+        if closed:
+            argv = ["/bin/sh", "-c", 'exec "$@"' + "".join(f" {fd}>&-" for fd in closed), "sh", *argv]
         self.server = Http(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root)
         self.addCleanup(self.server.close)
         return self.server
@@ -124,6 +126,20 @@ class Told(Project):
         self.assertEqual(ran["stdout"], "[0, 1, 2]\n", ran)
         own = os.path.join("/proc", str(self.server.process.pid), "fd")
         self.assertNotEqual(os.readlink(os.path.join(own, "1")), os.readlink(f"/proc/self/fd/{self.server.process.stdout.fileno()}"), "1 is the wire")
+
+    def test_a_closed_stream_is_nobodys(self):
+        """Else a connection, the log or the launcher's socket would have its number."""
+        server = self.serve_http(ALLOW, closed=(0, 1))
+        code = "import os, stat\nprint([stat.S_IFMT(os.fstat(fd).st_mode) in (stat.S_IFREG, stat.S_IFIFO) for fd in (0, 1, 2)])"
+        ran = server.post(call("run_python", {"current_working_dir": self.workspace, "code": code})).last["result"]
+        self.assertEqual(ran["structuredContent"]["stdout"], "[True, True, True]\n", ran)
+        self.assertEqual([os.readlink(f"/proc/{server.process.pid}/fd/{fd}") for fd in (0, 1)], ["/dev/null", "/dev/null"])
+
+    def test_a_closed_wire_is_refused(self):
+        for fd in (0, 1):
+            argv = ["/bin/sh", "-c", f'exec "$@" {fd}>&-', "sh", wt.WARDENV, "serve", "--stdio", "--workspace", self.workspace]
+            done = subprocess.run(argv, capture_output=True, timeout=PATIENCE, env=wt.environment(state=os.path.join(self.root, "state")))
+            self.assertEqual((done.returncode, b"must be open" in done.stderr), (125, True), done)
 
 
 class Approvals(Project):

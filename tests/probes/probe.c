@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const Act *const kTables[] = {kProcessActs, kFileActs,   kMountActs, kKernelActs, kSocketActs,
-                                     kMemoryActs,  kTaskActs, kOutputActs, kSweepActs};
+                                     kMemoryActs,  kTaskActs, kOutputActs, kSweepActs, kOrderActs};
 
 void allowed(void) {
   dprintf(1, "RESULT allowed\n");

@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+#define _Noreturn [[noreturn]]
+#endif
+
 // One forbidden act. `run` gets its own arguments only and ends the process through finish(), allowed() or denied().
 typedef struct {
   const char *name;
@@ -20,6 +24,7 @@ extern const Act kMemoryActs[];
 extern const Act kTaskActs[];
 extern const Act kOutputActs[];
 extern const Act kSweepActs[];
+extern const Act kOrderActs[];
 
 // "RESULT allowed" / "RESULT denied <errno or signal name>", and the end of the process.
 _Noreturn void allowed(void);

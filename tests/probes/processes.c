@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -63,6 +65,30 @@ static void terminal(int argc, char **argv) {
   }
   char byte = '\n';
   finish(syscall(SYS_ioctl, 0, request, &byte));
+}
+
+static int set_terminal(void) {
+  struct termios settings;
+  if (tcgetattr(0, &settings) != 0) return -1;
+  settings.c_lflag ^= ECHO;
+  return tcsetattr(0, TCSANOW, &settings);
+}
+
+static long write_again(const char *text) {
+  const int fd = open("/proc/self/fd/0", O_WRONLY | O_NOCTTY);
+  return fd < 0 ? -1 : write(fd, text, strlen(text));
+}
+
+// input ACT [TEXT]: what a descriptor is good for besides being read.
+static void use_input(int argc, char **argv) {
+  const char *act = argument(argc, argv, 0);
+  const struct timespec epoch[2] = {{0, 0}, {0, 0}};
+  if (strcmp(act, "write") == 0) finish(write(0, argument(argc, argv, 1), strlen(argument(argc, argv, 1))));
+  if (strcmp(act, "write_again") == 0) finish(write_again(argument(argc, argv, 1)));
+  if (strcmp(act, "settings") == 0) finish(set_terminal());
+  if (strcmp(act, "chmod") == 0) finish(fchmod(0, 0666));
+  if (strcmp(act, "setxattr") == 0) finish(fsetxattr(0, "user.wardenv", "x", 1, 0));
+  if (strcmp(act, "utimes") == 0) finish(futimens(0, epoch));
 }
 
 static void try_ptrace(int argc, char **argv) { finish(ptrace(PTRACE_SEIZE, number(argc, argv, 0), 0, 0)); }
@@ -191,6 +217,7 @@ const Act kProcessActs[] = {
     {"open_descriptors", open_descriptors},
     {"descriptor_climb", descriptor_climb},
     {"terminal", terminal},
+    {"input", use_input},
     {"ptrace", try_ptrace},
     {"vm_read", try_vm_read},
     {"vm_write", try_vm_write},

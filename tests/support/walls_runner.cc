@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv-walls: runs a command with one wall taken away, so that tests see whether the others hold alone.
 //   wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--venv DIR] [--writable-venv DIR] [--timeout-ms N]
-//                 -- CMD [ARG...]
+//                 [--stdin-inherit] -- CMD [ARG...]
 // Prints one JSON object with the fields of the report that the confinement tests read. Not installed.
 #include <chrono>
 #include <cstdio>
@@ -17,7 +17,7 @@ using namespace wardenv;
 
 [[noreturn]] void usage() {
   std::fputs("usage: wardenv-walls --walls all|no-seccomp|no-landlock --workspace DIR [--read-only] [--venv DIR] [--writable-venv DIR] "
-             "[--timeout-ms N] -- CMD...\n", stderr);
+             "[--timeout-ms N] [--stdin-inherit] -- CMD...\n", stderr);
   std::exit(2);
 }
 
@@ -45,6 +45,7 @@ engine::RunRequest parse(int argc, char** argv) {
     else if (option == "--venv") use_venv(request, value(), engine::VenvAccess::kReadOnly);
     else if (option == "--writable-venv") use_venv(request, value(), engine::VenvAccess::kWritable);
     else if (option == "--timeout-ms") request.limits.wall_time = std::chrono::milliseconds(std::atoi(value().c_str()));
+    else if (option == "--stdin-inherit") request.stdin_mode = engine::StdinMode::kInherit;
     else usage();
   }
   for (++i; i < argc; ++i) request.argv.emplace_back(argv[i]);

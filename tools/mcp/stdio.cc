@@ -135,9 +135,16 @@ class Session {
 
 }  // namespace
 
+// Closed ones are held by a descriptor that is open for nothing.
+bool is_open_for(int fd, int access) {
+  const int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_PATH) == 0 && ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == access);
+}
+
 Result<StdioWire> take_stdio() {
+  if (!is_open_for(0, O_RDONLY) || !is_open_for(1, O_WRONLY)) return fail(ErrorCode::kBadInput, "standard input and output must be open", "start it as an MCP client does, or serve over --http");
   StdioWire wire{UniqueFd(fcntl(0, F_DUPFD_CLOEXEC, 10)), UniqueFd(fcntl(1, F_DUPFD_CLOEXEC, 10))};
-  if (!wire.in.valid() || !wire.out.valid()) return fail_errno(ErrorCode::kBadInput, "standard input and output must be open");
+  if (!wire.in.valid() || !wire.out.valid()) return fail_errno(ErrorCode::kHost, "standard input and output");
   const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null.valid() || dup2(null.get(), 0) < 0 || dup2(2, 1) < 0) return fail_errno(ErrorCode::kHost, "putting /dev/null in the place of standard input");
   return wire;

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/gate/config.h"
 #include "engine/gate/gate.h"
+#include "sandbox/base/standard_fds.h"
 #include "tools/mcp/http.h"
 #include "tools/mcp/metrics.h"
 #include "tools/mcp/stdio.h"
@@ -143,6 +144,7 @@ int serve(const Options& options, int stop) {
 // argv[1] is `serve` where `wardenv` became us.
 int main(int argc, char** argv) {
   using namespace wardenv::serve;
+  if (!wardenv::hold_standard_fds()) return kCannot;
   const int skipped = argc > 1 && std::string_view(argv[1]) == "serve" ? 2 : 1;
   keep_small();
   const int stop = signals_as_descriptor();

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "sandbox/base/standard_fds.h"
 #include "tools/wardenv/commands.h"
 
 namespace wardenv::cli {
@@ -60,6 +61,7 @@ int dispatch(const std::string& name, const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace wardenv::cli;
+  if (!wardenv::hold_standard_fds()) leave(kCannot);
   if (argc < 2) {
     help();
     leave(kCannot);

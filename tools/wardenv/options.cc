@@ -216,7 +216,7 @@ const std::vector<OptionInfo>& run_options() {
       {"--output-limit", Takes::kText, "SIZE", "what is kept of each stream: head and tail (default: 1M)"},
       {"--tmp-size", Takes::kText, "SIZE", "/tmp, /dev/shm and HOME together (default: 64M)"},
       {"--env", Takes::kText, "NAME=VALUE", "a variable for the command; nothing is inherited", true},
-      {"--stdin", Takes::kChoice, "null|inherit", "its standard input (default: null)"},
+      {"--stdin", Takes::kChoice, "null|inherit", "what it reads: nothing, or the bytes of our standard input (default: null)"},
       {"--policy", Takes::kFile, "FILE", "judge the call by this policy first"},
       {"--profile", Takes::kText, "NAME", "a sandbox profile of the policy"},
       {"--grant", Takes::kText, "NAME", "the grant of the policy that calls"},

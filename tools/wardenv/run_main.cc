@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/gate/config.h"
+#include "sandbox/base/standard_fds.h"
 #include "tools/wardenv/run.h"
 
 namespace wardenv::cli {
@@ -36,6 +37,7 @@ engine::RunReport run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace wardenv::cli;
+  if (!wardenv::hold_standard_fds()) leave(kCannot);
   program_arguments = argv;
   if (argc < 2 || std::strcmp(argv[1], "run") != 0) leave(complain(*become_cli().error));
   leave(run_with(Arguments(argv + 2, argv + argc), run));
