@@ -66,11 +66,19 @@ Result<Ends> make_ends() {
   return made;
 }
 
+// The launcher takes plans from us alone, so it has to be told who sends what.
+Status tell_sender(const UniqueFd& theirs) {
+  const int on = 1;
+  if (::setsockopt(theirs.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) return fail_errno(ErrorCode::kHost, "SO_PASSCRED");
+  return {};
+}
+
 }  // namespace
 
 Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   auto ends = make_ends();
   if (!ends) return tl::unexpected(ends.error());
+  WARDENV_TRY(tell_sender(ends->theirs));
   auto impl = std::make_unique<Impl>();
   impl->socket = std::move(ends->ours);
   impl->child = std::make_unique<process::process>(
@@ -110,10 +118,14 @@ Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::v
   return {};
 }
 
-// A new control socket; its other end goes along as the first descriptor.
-Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& plan, std::vector<int> fds) {
+// Over a new control socket the launcher only answers, or it takes the rest of a plan, too.
+enum class Control { kAnswers, kTakesPlan };
+
+// The other end of the control socket goes along as the first descriptor.
+Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& plan, std::vector<int> fds, Control kind) {
   auto ends = make_ends();
   if (!ends) return tl::unexpected(ends.error());
+  if (kind == Control::kTakesPlan) WARDENV_TRY(tell_sender(ends->theirs));
   fds.insert(fds.begin(), ends->theirs.get());
   WARDENV_TRY(send_plan(socket, plan, fds));
   return std::move(ends->ours);
@@ -139,11 +151,11 @@ std::vector<int> in_order(const LaunchFds& fds) {
 
 Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
   if (impl_->apart) lend_cpu(impl_->forked);
-  return send_with_control(impl_->socket.get(), plan, in_order(fds));
+  return send_with_control(impl_->socket.get(), plan, in_order(fds), Control::kAnswers);
 }
 
 Result<UniqueFd> LauncherClient::prepare(const std::vector<std::uint8_t>& early_plan, const std::vector<int>& slots) const {
-  return send_with_control(impl_->socket.get(), early_plan, slots);
+  return send_with_control(impl_->socket.get(), early_plan, slots, Control::kTakesPlan);
 }
 
 Status LauncherClient::submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {

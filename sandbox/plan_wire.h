@@ -3,6 +3,7 @@
 //
 // One datagram on the launcher's socket starts a run: the bytes of a plan (PlanHeader first, everything else by offset
 // from its start) with file descriptors [control, stdin, stdout, stderr, slot 0, slot 1, …] beside them. The launcher
+// takes it from the process that started it alone: its sockets have SO_PASSCRED set before anything is sent. It
 // answers with Event records on the control socket. Closing the control socket cancels the run. The launcher closes its end
 // once every process of the run is gone, init included.
 //

@@ -20,6 +20,7 @@ constexpr uint64_t kForever = ~0ULL;
 alignas(Run) uint8_t room[kMaxRuns * sizeof(Run)];
 uint32_t ever_taken = 0;   // entries from here on never were
 int epoll = -1;
+pid_t engine = -1;        // who started us, and alone gives orders
 alignas(16) uint8_t datagram[wire::kMaxPlanBytes + 1];
 
 // A prepared sandbox is started, or its engine has lost interest.
@@ -133,9 +134,26 @@ void forget(int fd) {
 
 void watch_no_more(int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr); }
 
+namespace {
+
+// Takes the descriptors over; true where the engine sent them. The sender is the kernel's word (unix(7), SCM_CREDENTIALS): our socket in
+// other hands, those of a sandbox for one, gives no orders.
+bool take_control(msghdr& message, Request& request) {
+  ucred sender{};
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof sender);
+    if (header->cmsg_type != SCM_RIGHTS) continue;
+    request.count = static_cast<int>((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(request.fds, CMSG_DATA(header), static_cast<size_t>(request.count) * sizeof(int));
+  }
+  return sender.pid == engine;
+}
+
+}  // namespace
+
 Received receive(int socket, Request& request) {
   iovec data{request.plan, wire::kMaxPlanBytes + 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof request.fds)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof request.fds) + CMSG_SPACE(sizeof(ucred))];
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
@@ -144,10 +162,9 @@ Received receive(int socket, Request& request) {
   ssize_t size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Received::kNothing : Received::kClosed;
   if (size == 0) return Received::kClosed;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Received::kOther;
-  request.count = static_cast<int>((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-  memcpy(request.fds, CMSG_DATA(header), static_cast<size_t>(request.count) * sizeof(int));
+  const bool ours = take_control(message, request);
+  while (!ours && request.count > 0) close(request.fds[--request.count]);
+  if (request.count == 0) return Received::kOther;
   request.size = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? 0 : static_cast<size_t>(size);
   return Received::kPlan;
 }
@@ -156,22 +173,23 @@ Received receive(int socket, Request& request) {
 int serve(const wire::PlanHeader* spare) {
   reset_signals();
   setpgid(0, 0);
+  engine = getppid();
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0 || watch(kEngineFd, Source::kEngine, 0) != 0) return 1;
   if (spare != nullptr) prepare_spare(spare);
   for (;;) {
     epoll_event events[32];
     int count = epoll_wait(epoll, events, 32, tend_runs());
-    bool engine = false;
+    bool asked = false;
     for (int i = 0; i < count; ++i) {
       if (static_cast<Source>(events[i].data.u64 >> 32) == Source::kEngine) {
-        engine = true;
+        asked = true;
       } else {
         dispatch(events[i]);
       }
     }
     // New runs last: an entry that this batch freed is not mistaken for the run that takes its place.
-    if (engine && !take_request()) break;
+    if (asked && !take_request()) break;
   }
   kill_everything();
   return 0;

@@ -270,7 +270,12 @@ void start(Request& request) {
   if (run->state != State::kFree && watch(run->control, Source::kControl, index_of(*run)) != 0) discard(*run);
 }
 
-void start_prepared(Run& run, Request& request) { launch(run, request, 0); }
+// No further order comes that way; and with that option the first answer would cost a name for the socket (unix(7), autobind).
+void start_prepared(Run& run, Request& request) {
+  const int off = 0;
+  setsockopt(run.control, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
+  launch(run, request, 0);
+}
 
 void prepare_spare(const wire::PlanHeader* plan) {
   Run* run = take_run();

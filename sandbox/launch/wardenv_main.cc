@@ -37,7 +37,8 @@ constexpr const char* kVariable = "WARDENV_LAUNCHER";  // "descriptor,process id
 // Where it fails the front end starts a launcher itself, and says what is wrong.
 void start_launcher() {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) return;
+  const int on = 1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 || setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) return;
   remember_cpus();
   const pid_t pid = fork();
   if (pid == 0) become_launcher(ends[1]);

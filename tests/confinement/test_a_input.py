@@ -89,6 +89,15 @@ class ClosedStreams(Battery):
         self.check_all(who, lambda scratch, inherits: [t.WALLS, "--walls", "all", "--workspace", scratch.workspace, *(["--stdin-inherit"] if inherits else [])])
 
     @both
+    def test_the_launcher_obeys_nobody_but_who_started_it(self, who):
+        scratch = self.scratch(who)
+        marker = scratch.path("marker")
+        self.assertEqual(scratch.probe_outside("order_launcher", marker, LAUNCHER, user=scratch.user).result, "allowed")
+        os.remove(marker)
+        self.assert_denied(scratch.probe_outside("order_launcher", marker, LAUNCHER, "by a child", user=scratch.user))
+        self.assertFalse(os.path.exists(marker))
+
+    @both
     def test_what_a_command_writes_is_lost_loudly(self, who):
         scratch = self.scratch(who)
         begin = [t.WARDENV, "run", *scratch.options(), "--", "/bin/sh", "-c"]

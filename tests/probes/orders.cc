@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/plan_wire.h"
@@ -97,7 +98,8 @@ bool obeyed(int fd) {
 // For the control: a launcher of our own, that has every reason to obey.
 int start_launcher(const char* program) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) broken("socketpair");
+  const int on = 1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 || setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) broken("socketpair");
   const pid_t child = fork();
   if (child < 0) broken("fork");
   if (child == 0) {
@@ -111,16 +113,30 @@ int start_launcher(const char* program) {
   return ends[0];
 }
 
-// order_launcher FILE [LAUNCHER]: through every descriptor that we have, a plan whose command makes FILE outside.
+void order_by_child(int socket) {
+  const pid_t child = fork();
+  if (child < 0) broken("fork");
+  if (child > 0) {
+    if (waitpid(child, nullptr, 0) != child) broken("waitpid");
+    _exit(0);
+  }
+  finish(obeyed(socket) ? 0 : -1);
+}
+
+// order_launcher FILE [LAUNCHER [CHILD]]: through every descriptor that we have, or to a launcher of our own, a plan whose command makes
+// FILE outside. CHILD, any word: a child of ours sends it.
 void order_launcher(int argc, char** argv) {
   char script[kTextBytes];
   snprintf(script, sizeof script, "echo out > '%s'", argument(argc, argv, 0));
   write_plan(script);
-  if (argc > 1) finish(obeyed(start_launcher(argument(argc, argv, 1))) ? 0 : -1);
+  const int own = argc > 1 ? start_launcher(argument(argc, argv, 1)) : -1;
+  if (argc > 2) order_by_child(own);
+  if (argc > 1) finish(obeyed(own) ? 0 : -1);
   int error = EBADF;
   for (int fd = 0; fd < kDescriptors; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0) continue;
     if (obeyed(fd)) allowed();
-    if (errno != EBADF) error = errno;
+    error = errno;
   }
   denied(error);
 }
