@@ -40,6 +40,14 @@ struct ProfileMount {
 
 struct ResolvedCommand;  // engine/command_resolve.h
 
+// The folders that a call was judged for: absolute, without symbolic links.
+struct JudgedPlaces {
+  std::string workspace{};
+  std::string cwd{};
+  std::string venv{};   // empty: none
+  bool operator==(const JudgedPlaces&) const = default;
+};
+
 // What a caller asks for. Paths may be relative to the current directory; nothing of the caller's environment is used.
 struct RunRequest {
   std::string run_id{};                   // empty: a new one
@@ -51,6 +59,7 @@ struct RunRequest {
   std::string workspace = ".";
   std::optional<std::string> workspace_within;     // a real path: the workspace must lie in that folder once every link to it is followed
   std::optional<std::string> cwd;         // inside the workspace; default: the workspace
+  std::optional<JudgedPlaces> judged;     // where set, the folders are these once every link to them is followed, or nothing runs
   Access access = Access::kDirect;
   sandbox::Network network = sandbox::Network::kNone;
   EgressSettings egress;                  // with Network::kEgress: what may be reached; an empty list of rules allows nothing

@@ -51,8 +51,9 @@ Status protect_index(const std::string& venv, sandbox::SandboxSpec& spec) {
   return {};
 }
 
-Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
-  if (!request.venv) return {};
+// Answers its real path; empty: none.
+Result<std::string> add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, EnvironmentInput& environment) {
+  if (!request.venv) return "";
   auto venv = resolve_venv(*request.venv);
   if (!venv) return tl::unexpected(venv.error());
   if (request.venv_within && !is_beneath(venv->real_dir, *request.venv_within)) {
@@ -66,7 +67,7 @@ Status add_venv(const RunRequest& request, sandbox::SandboxSpec& spec, Environme
   append(spec.mounts, venv->mounts);
   append(spec.symlinks, venv->symlinks);
   environment.venv_dir = venv->dir;
-  return {};
+  return venv->real_dir;
 }
 
 // A workspace that is the venv, or its Python, itself would be mounted over it, writable.
@@ -80,8 +81,8 @@ Status check_apart(const RunRequest& request, const sandbox::SandboxSpec& spec, 
   return {};
 }
 
-// After add_venv.
-Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
+// After add_venv. Answers its real path.
+Result<std::string> add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   auto workspace = resolve_workspace(request.workspace, request.cwd, request.access, state_folder());
   if (!workspace) return tl::unexpected(workspace.error());
   if (request.workspace_within && !is_beneath(workspace->dir, *request.workspace_within)) {
@@ -93,7 +94,7 @@ Status add_workspace(const RunRequest& request, sandbox::SandboxSpec& spec) {
   append(spec.symlinks, workspace->symlinks);
   append(spec.read_only_again, workspace->read_only_again);
   spec.cwd = workspace->cwd;
-  return {};
+  return workspace->dir;
 }
 
 // Places that the sandbox makes by itself: nothing lies in the first three, and nothing covers any of them.
@@ -154,6 +155,12 @@ Status add_read_only_files(const RunRequest& request, sandbox::SandboxSpec& spec
   return {};
 }
 
+// A link that the caller changes after the policy has looked leads nowhere.
+Status check_judged(const RunRequest& request, const JudgedPlaces& now) {
+  if (!request.judged || *request.judged == now) return {};
+  return fail(ErrorCode::kBadInput, "the workspace, its folder or the virtual environment was replaced after the call had been judged", "call again once nothing moves");
+}
+
 // What was looked up before must still be what the name leads to: here for a clear word, and by the sandbox's init right before it executes.
 Status add_program(const RunRequest& request, sandbox::SandboxSpec& spec) {
   if (!request.command) return {};
@@ -209,8 +216,11 @@ sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
 Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id) {
   sandbox::SandboxSpec spec = build_early_spec(request);
   EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env, .profile = request.profile_env};
-  WARDENV_TRY(add_venv(request, spec, environment));
-  WARDENV_TRY(add_workspace(request, spec));
+  const auto venv = add_venv(request, spec, environment);
+  if (!venv) return tl::unexpected(venv.error());
+  const auto workspace = add_workspace(request, spec);
+  if (!workspace) return tl::unexpected(workspace.error());
+  WARDENV_TRY(check_judged(request, {*workspace, spec.cwd, *venv}));
   WARDENV_TRY(add_profile_mounts(request, spec));
   WARDENV_TRY(add_read_only_files(request, spec));
   WARDENV_TRY(add_egress(request, spec, environment));

@@ -111,7 +111,10 @@ void add_texts(const AuditRecord& record, Json& out) {
 void add_verdict(const AuditRecord& record, Json& out) {
   const std::pair<const char*, const std::string*> after[] = {{"decision", &record.decision},           {"rule", &record.rule},
                                                               {"reason", &record.reason},               {"policy_digest", &record.policy_digest},
-                                                              {"profile", &record.profile},             {"outcome", &record.outcome}};
+                                                              {"profile", &record.profile},             {"workspace", &record.workspace},
+                                                              {"cwd", &record.cwd},                     {"venv", &record.venv},
+                                                              {"program", &record.program},             {"program_identity", &record.program_identity},
+                                                              {"outcome", &record.outcome}};
   for (const auto& [name, text] : after) {
     if (!text->empty()) out[name] = cut(*text);
   }

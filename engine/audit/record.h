@@ -38,6 +38,11 @@ struct AuditRecord {
   std::string reason{};
   std::string policy_digest{};
   std::string profile{};
+  std::string workspace{};      // where; real paths
+  std::string cwd{};
+  std::string venv{};
+  std::string program{};           // the file that the command was looked up to, …
+  std::string program_identity{};  // … and which file that was: "device:inode:seconds.nanoseconds" (st_ctim)
   std::string outcome{};        // of the report; with "finish"
   std::optional<int> exit_code;
   std::optional<sandbox::Usage> usage;

@@ -42,6 +42,8 @@ struct ToolCall {
   std::string cwd{};              // absolute; where paths in the arguments start
   std::string workspace{};        // absolute, without symbolic links: what {workspace} stands for
   std::string run_id{};           // empty: a new one
+  std::string venv{};             // absolute, without symbolic links; empty: none
+  std::optional<sandbox::Program> program{};   // the file that the command was looked up to
 };
 
 // What came of judging a call. Only with Effect::kAllow may anything happen. Copies share what finish() gives back, once.

@@ -74,10 +74,20 @@ void require_approval(Judging& judging, const std::string& rule, const std::stri
   decision.approval = policy::ApprovalNeed{rule, reason, judging.edition->document->approvals.timeout};
 }
 
+// "device:inode:seconds.nanoseconds"; empty where the command was not looked up by its name.
+std::string identity_of(const std::optional<sandbox::Program>& program) {
+  if (!program) return "";
+  std::string nanoseconds = std::to_string(program->changed_ns);
+  nanoseconds.insert(0, 9 - std::min<std::size_t>(9, nanoseconds.size()), '0');
+  return std::to_string(program->device) + ":" + std::to_string(program->inode) + ":" + std::to_string(program->changed_s) + "." + nanoseconds;
+}
+
 policy::ApprovalCall approval_call(const Judging& judging) {
   const Decision& decision = judging.admission.decision;
-  return {.tool = judging.call.tool, .arguments_json = judging.call.arguments_json, .grant = judging.call.grant, .cwd = judging.call.cwd,
-          .rule = decision.approval->rule, .profile = decision.profile, .policy_digest = judging.edition->digest_sha256};
+  const ToolCall& call = judging.call;
+  return {.tool = call.tool, .arguments_json = call.arguments_json, .grant = call.grant, .cwd = call.cwd, .rule = decision.approval->rule,
+          .profile = decision.profile, .policy_digest = judging.edition->digest_sha256, .workspace = call.workspace, .venv = call.venv,
+          .program = call.program ? call.program->path : "", .program_identity = identity_of(call.program)};
 }
 
 AuditRecord record_of(const ToolCall& call, const Edition& edition, const std::string& run_id, const Decision& decision) {
@@ -94,6 +104,11 @@ AuditRecord record_of(const ToolCall& call, const Edition& edition, const std::s
   record.reason = decision.reason;
   record.policy_digest = edition.digest_sha256;
   record.profile = decision.profile;
+  record.workspace = call.workspace;
+  record.cwd = call.cwd;
+  record.venv = call.venv;
+  record.program = call.program ? call.program->path : "";
+  record.program_identity = identity_of(call.program);
   return record;
 }
 

@@ -60,7 +60,7 @@ std::string approval_event(const policy::Approval& approval) {
     for (const auto& [key, value] : arguments.items()) keys.push_back(key);
   }
   const nlohmann::ordered_json event{{"event", "approval_required"}, {"id", approval.id}, {"tool", approval.call.tool}, {"argument_keys", keys},
-                                     {"grant", approval.call.grant}, {"cwd", approval.call.cwd}, {"rule", approval.call.rule}, {"reason", approval.reason},
+                                     {"grant", approval.call.grant}, {"cwd", approval.call.cwd}, {"workspace", approval.call.workspace}, {"venv", approval.call.venv}, {"program", approval.call.program}, {"rule", approval.call.rule}, {"reason", approval.reason},
                                      {"fingerprint", approval.fingerprint}, {"created_at", utc(approval.created_at)}, {"expires_at", utc(approval.expires_at)},
                                      {"approve", "wardenv approvals approve " + approval.id}};
   return event.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);

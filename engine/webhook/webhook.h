@@ -21,7 +21,7 @@ struct WebhookTarget {
 // could be signed, and a receiver that checks would drop it.
 Result<WebhookTarget> webhook_target(const std::string& url, const std::string& secret_env);
 
-// The JSON that is sent: {"event": "approval_required", "id", "tool", "argument_keys", "grant", "cwd", "rule", "reason", "fingerprint", "created_at",
+// The JSON that is sent: {"event": "approval_required", "id", "tool", "argument_keys", "grant", "cwd", "workspace", "venv", "program", "rule", "reason", "fingerprint", "created_at",
 // "expires_at", "approve"}. Names of arguments, not their values: those are shown by `wardenv approvals show`.
 std::string approval_event(const policy::Approval& approval);
 

@@ -60,7 +60,8 @@ Result<Canonical> canonical(const ApprovalCall& call) {
   try {
     const Json arguments = parse_strictly(call.arguments_json);
     const Json whole{{"tool", call.tool}, {"arguments", arguments}, {"grant", call.grant}, {"cwd", call.cwd},
-                     {"rule", call.rule}, {"profile", call.profile}, {"policy", call.policy_digest}};
+                     {"rule", call.rule}, {"profile", call.profile}, {"policy", call.policy_digest}, {"workspace", call.workspace},
+                     {"venv", call.venv}, {"program", call.program}, {"program_identity", call.program_identity}};
     return Canonical{arguments.dump(), sha256_hex(whole.dump())};
   } catch (const std::exception& thrown) {
     return fail(ErrorCode::kBadInput, std::string("the call can't wait for an approval: ") + thrown.what(), "JSON and UTF-8 only");

@@ -27,6 +27,10 @@ struct ApprovalCall {
   std::string rule;               // JSON pointer of the rule that asks
   std::string profile{};          // the profile it will run under
   std::string policy_digest{};    // of the policy that judged it: another policy asks again
+  std::string workspace{};        // resolved: what it sees and may write
+  std::string venv{};             // resolved; empty: none
+  std::string program{};          // the file that its command is, by its real path; empty: not looked up by name
+  std::string program_identity{}; // "device:inode:seconds.nanoseconds" of that file and its last change (st_ctim)
   bool operator==(const ApprovalCall&) const = default;
 };
 

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, execute, shared_user
+from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, execute, run_wardenv, shared_user
 
 STORES = os.path.join(os.path.dirname(os.path.realpath(WARDENV)), "wardenv-stores")
 CALL = {"tool": "run_in_venv", "arguments": {"command": "rm", "args": ["-r", "build"]}, "grant": "agent", "cwd": "/src/app", "rule": "/tools/run_in_venv"}
@@ -164,6 +164,82 @@ class Approvals(unittest.TestCase):
             self.assertEqual(done.stderr.count(b"\n"), 1)
         os.chmod(self.state, 0o700)
         self.assertEqual(self.stores("consume"), ["none"])
+
+
+class ApprovedRuns(unittest.TestCase):
+    """Attacks of a caller that got one approval: another workspace, environment or program under the same words."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="wardenv-approvals-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.policy = os.path.join(self.folder, "policy.json")
+        with open(self.policy, "w", encoding="utf-8") as file:
+            json.dump({"version": "1", "default": "deny", "tools": {"run_in_venv": {"action": "require_approval"}}}, file)
+        self.project = os.path.join(self.folder, "big", "proj")
+        os.makedirs(self.project)
+        with open(os.path.join(self.folder, "big", "secret"), "w", encoding="utf-8") as file:
+            file.write("kept")
+        self.env = environment(state=os.path.join(self.folder, "state"))
+
+    def run_it(self, options, *command):
+        return run_wardenv(["--policy", self.policy, *options], list(command), env=self.env)
+
+    def approved(self, options, *command):
+        """Asks, checks that it waits, and approves. What the person was shown."""
+        self.assertEqual(self.run_it(options, *command).status, 75)
+        waits, = [item for item in json.loads(execute([WARDENV, "approvals", "list", "--json"], env=self.env).stdout) if item["state"] == "pending"]
+        done = execute([WARDENV, "approvals", "approve", waits["id"]], env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return waits, done.stdout.decode()
+
+    def venv(self, name, text):
+        path = os.path.join(self.folder, name)
+        subprocess.run(["python3", "-m", "venv", "--without-pip", path], check=True)
+        self.program(path, text)
+        return path
+
+    def program(self, venv, text):
+        path = os.path.join(venv, "bin", "tool")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\necho {text}\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def test_another_workspace_waits_anew(self):
+        command = ["ls", ".."]
+        shown, text = self.approved(["--no-venv", "--workspace", self.project], *command)
+        self.assertEqual((shown["workspace"], shown["cwd"], shown["venv"]), (self.project, self.project, ""))
+        self.assertIn(f'workspace    "{self.project}"', text)
+        wider = self.run_it(["--no-venv", "--workspace", os.path.dirname(self.project), "--cwd", "proj"], *command)
+        self.assertEqual(wider.status, 75, wider)
+        self.assertNotIn("secret", wider.text)
+        again = self.run_it(["--no-venv", "--workspace", self.project], *command)   # the control: what was shown passes
+        self.assertEqual(again.status, 0, again)
+
+    def test_another_environment_waits_anew(self):
+        first, second = self.venv("v2", "FIRST"), self.venv("v3", "SECOND")
+        options = ["--workspace", self.project, "--venv"]
+        shown, _ = self.approved([*options, first], "tool")
+        self.assertEqual((shown["venv"], shown["program"]), (first, os.path.join(first, "bin", "tool")))
+        link = os.path.join(self.folder, "link")
+        for other in ([*options, second], ["--workspace", self.project, "--no-venv"]):
+            run = self.run_it(other, "tool")
+            self.assertIn(run.status, (75, 127), run)
+            self.assertNotIn("SECOND", run.text)
+        os.symlink(second, link)
+        self.assertEqual(self.run_it([*options, link], "tool").status, 75)
+        self.assertEqual(self.run_it([*options, first], "tool").text, "FIRST\n")   # the control
+
+    def test_another_program_of_the_name_waits_anew(self):
+        venv = self.venv("v", "BEFORE")
+        options = ["--workspace", self.project, "--venv", venv]
+        self.approved(options, "tool")
+        self.program(venv, "AFTER")
+        run = self.run_it(options, "tool")
+        self.assertEqual(run.status, 75, run)
+        self.assertNotIn("AFTER", run.text)
+        self.approved(options, "tool")
+        self.assertEqual(self.run_it(options, "tool").text, "AFTER\n")   # the control
 
 
 if __name__ == "__main__":

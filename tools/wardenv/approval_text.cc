@@ -140,6 +140,10 @@ std::string left_text(WallTime until, WallTime now) {
   return until > now ? "in " + span_text(until - now) : span_text(now - until) + " ago";
 }
 
+std::string program_text(const policy::ApprovalCall& call) {
+  return call.program.empty() ? "-" : shown_both_ways(call.program) + " as " + in_quotes_ascii(call.program_identity);
+}
+
 std::string name_or_dash(const std::string& text) { return text.empty() ? "-" : in_quotes_ascii(text); }
 
 }  // namespace
@@ -161,7 +165,10 @@ std::string approval_text(const Approval& approval, WallTime now) {
   const auto add = [&](const char* name, const std::string& value) { text += std::string("  ") + name + value + "\n"; };
   add("tool         ", shown_both_ways(approval.call.tool));
   if (is_command(arguments)) add("runs         ", argv_text(arguments));
+  add("program      ", program_text(approval.call));
   add("in           ", shown_both_ways(approval.call.cwd));
+  add("workspace    ", approval.call.workspace.empty() ? "-" : shown_both_ways(approval.call.workspace));
+  add("venv         ", approval.call.venv.empty() ? "-" : shown_both_ways(approval.call.venv));
   add("for grant    ", name_or_dash(approval.call.grant));
   add("profile      ", name_or_dash(approval.call.profile));
   add("rule         ", in_quotes_ascii(approval.call.rule));
@@ -193,6 +200,10 @@ std::string approval_json(const Approval& approval) {
                                 {"tool", approval.call.tool},
                                 {"arguments", nlohmann::ordered_json::parse(approval.call.arguments_json, nullptr, false)},
                                 {"cwd", approval.call.cwd},
+                                {"workspace", approval.call.workspace},
+                                {"venv", approval.call.venv},
+                                {"program", approval.call.program},
+                                {"program_identity", approval.call.program_identity},
                                 {"grant", approval.call.grant},
                                 {"profile", approval.call.profile},
                                 {"rule", approval.call.rule},

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "engine/command_resolve.h"
 #include "engine/gate/config.h"
 #include "engine/paths.h"
 
@@ -45,6 +46,15 @@ Result<engine::ToolCall> call_of(const RunOptions& options) {
     return fail(ErrorCode::kBadInput, "an argument of the command is not UTF-8, which a policy can't judge");
   }
   return call;
+}
+
+void bind(engine::RunRequest& request, engine::ToolCall& call) {
+  if (request.venv) {
+    const auto real = engine::resolve_path(*request.venv);
+    call.venv = real ? real->real : engine::absolute(*request.venv);   // one that is not there is said when it is to be used
+  }
+  if (request.command != nullptr) call.program = request.command->program;
+  request.judged = engine::JudgedPlaces{call.workspace, call.cwd, call.venv};
 }
 
 Status grant_to(const engine::Admission& admission, RunOptions& options) {

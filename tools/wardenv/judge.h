@@ -16,6 +16,9 @@ Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::Ope
 // The command as a call of run_in_venv with {current_working_dir, command, args} (interfaces.md).
 Result<engine::ToolCall> call_of(const RunOptions& options);
 
+// Names in `call` what `request` will run with (its virtual environment, and the file that its command was looked up to) and holds the request to it.
+void bind(engine::RunRequest& request, engine::ToolCall& call);
+
 // Puts what the admission grants into the request. Error kBadInput names the option that asks for more.
 Status grant_to(const engine::Admission& admission, RunOptions& options);
 

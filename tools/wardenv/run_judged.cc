@@ -17,13 +17,14 @@ void print_output(const engine::RunReport& report) {
   std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
 }
 
-// The request as the policy grants it, and the command looked up where it will run: what is judged now is what runs then. An error where it asks
-// for more than is granted.
-Status prepare(const engine::Admission& foreseen, RunOptions& options) {
-  if (foreseen.decision.effect == policy::Effect::kDeny) return {};
-  WARDENV_TRY(grant_to(foreseen, options));
-  options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
-  return {};
+// The request as the policy grants it, the command looked up where it will run, and the call named by what that found: what is judged now is
+// what runs then. An error where it asks for more than is granted.
+Status prepare(const engine::Admission& foreseen, RunOptions& options, engine::ToolCall& call) {
+  const bool denied = foreseen.decision.effect == policy::Effect::kDeny;
+  const Status granted = denied ? Status() : grant_to(foreseen, options);
+  if (!denied) options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
+  bind(options.request, call);
+  return granted;
 }
 
 // A count that changes between the two looks can make a denial an allowance, for which nothing was granted ahead.
@@ -34,9 +35,9 @@ Status same_grant(const engine::Admission& foreseen, const engine::Admission& ad
 
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
 // has to be done before anything enters. The policy is not watched, so both look at one edition of it.
-engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, RunOptions& options, EngineOrError& engine) {
+engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOptions& options, EngineOrError& engine) {
   const engine::Admission foreseen = gate.preview(call);
-  const Status prepared = prepare(foreseen, options);
+  const Status prepared = prepare(foreseen, options, call);
   std::optional<engine::Admission> admission;
   auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
   const MayEnter admitted = [&]() -> Status {
@@ -71,7 +72,7 @@ engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) 
   auto call = call_of(options);
   if (!call) return failed(call.error());
   if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
-  return judge_and_run(**gate, *call, options, engine);
+  return judge_and_run(**gate, std::move(*call), options, engine);
 }
 
 // The sandbox is begun before the policy is read: what it begins with depends on the host and on few options, and nothing enters it before the

@@ -19,7 +19,8 @@ bool is_plain_ascii(const std::string& text) {
 policy::Approval waiting(const std::string& arguments) {
   policy::Approval approval;
   approval.id = "k7p2-m9xq-3dfw";
-  approval.call = {.tool = "run_in_venv", .arguments_json = arguments, .grant = "agent", .cwd = "/src", .rule = "/tools/run_in_venv"};
+  approval.call = {.tool = "run_in_venv", .arguments_json = arguments, .grant = "agent", .cwd = "/src", .rule = "/tools/run_in_venv",
+                   .workspace = "/w", .venv = "/w/\u202evenv", .program = "/usr/bin/rm", .program_identity = "1:2:3.000000004"};
   approval.created_at = policy::WallTime(std::chrono::seconds(1'700'000'000));
   approval.expires_at = approval.created_at + std::chrono::minutes(30);
   return approval;
@@ -103,4 +104,12 @@ TEST_CASE("lists and JSON hold nothing but ASCII") {
   CHECK(is_plain_ascii(line));
   CHECK(line.size() < 250);
   CHECK(is_plain_ascii(approval_json(approval)));
+}
+
+TEST_CASE("where it runs, and which file, is shown and escaped") {
+  const std::string text = text_of(R"({"command":"rm"})");
+  CHECK(has(text, "program      \"/usr/bin/rm\" as \"1:2:3.000000004\"\n"));
+  CHECK(has(text, "workspace    \"/w\"\n"));
+  CHECK(has(text, "venv         \"/w/\\u202evenv\"\n"));
+  CHECK(is_plain_ascii(text));
 }

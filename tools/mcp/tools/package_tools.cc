@@ -95,8 +95,15 @@ std::optional<ToolResult> refuse_read_only(Call& call, const Admitted& admitted)
   return error_result({ErrorCode::kBadInput, "the policy's profile gives this tool the workspace read-only, so pyproject.toml can't be edited", "another profile is needed", 0});
 }
 
+// The environment that a tool changes or lists, where there is one already.
+void name_venv(Call& call, const Place& folder) {
+  if (call.arguments().problem()) return;
+  if (const auto project = engine::find_project(folder)) call.will_use(project->venv);
+}
+
 template <typename Work>
 ToolResult operate(Call& call, const Place& folder, const char* what, Work work) {
+  name_venv(call, folder);
   auto admitted = call.admit(folder);
   if (!admitted) return call.refusal();
   if (auto refusal = refuse_read_only(call, *admitted)) return std::move(*refusal);
@@ -204,6 +211,7 @@ ToolResult call_remove_package(Call& call) {
 
 ToolResult call_list_packages(Call& call) {
   const Place folder = call.folder(false);
+  name_venv(call, folder);
   auto admitted = call.admit(folder);
   if (!admitted) return call.refusal();
   Operation operation(call, *admitted, "listing packages");

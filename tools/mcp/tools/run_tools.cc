@@ -104,6 +104,8 @@ void look_up(Call& call, WantedRun& wanted) {
   wanted.venv = granted.value_or(project->venv);
   if (!granted) wanted.venv_within = project->folder.path();
   wanted.command = engine::look_up_command(wanted.request.argv.front(), wanted.venv);
+  call.will_use(wanted.venv, wanted.command.get());
+  wanted.judged = call.judged(wanted.folder);
 }
 
 // Where the policy was edited between the two so that another environment is granted, the engine refuses the command.
@@ -114,6 +116,7 @@ Status set_up(const WantedRun& wanted, engine::RunRequest& request) {
     request.venv_within = wanted.venv_within;
   }
   request.command = wanted.command;
+  request.judged = wanted.judged;
   if (wanted.has_stdin) {
     request.stdin_mode = engine::StdinMode::kText;
     request.stdin_text = wanted.stdin_text;

@@ -26,6 +26,7 @@ struct WantedRun {
   std::string venv{};
   std::optional<std::string> venv_within{};
   std::shared_ptr<const engine::ResolvedCommand> command{};
+  std::optional<engine::JudgedPlaces> judged{};
 };
 
 // `current_working_dir`, `command`, `args`, `stdin`, `timeout_seconds`.

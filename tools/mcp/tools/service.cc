@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/command_resolve.h"
 #include "engine/paths.h"
 #include "tools/mcp/tools/results.h"
 
@@ -69,7 +70,15 @@ engine::ToolCall Call::as_call_of(std::string_view tool, const engine::Place& fo
           .grant = context_.caller().grant,
           .session = context_.caller().session,
           .cwd = folder.path(),
-          .workspace = folder.workspace};
+          .workspace = folder.workspace,
+          .venv = venv_,
+          .program = program_};
+}
+
+void Call::will_use(const std::string& venv, const engine::ResolvedCommand* command) {
+  const auto real = engine::resolve_path(venv);
+  venv_ = real ? real->real : engine::absolute(venv);
+  if (command != nullptr) program_ = command->program;
 }
 
 bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& admitted) {

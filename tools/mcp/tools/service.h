@@ -69,6 +69,9 @@ class Call {
   std::optional<Admitted> admit(const engine::Place& folder, engine::RunRequest request = {}, const std::vector<std::string>& asked = {});
   // Judged as a call of `also` too, with the same arguments: a run in the background is a run.
   void judge_also_as(std::string_view also) { also_ = also; }
+  // What the call will work with, part of what a person approves. Before admit().
+  void will_use(const std::string& venv, const engine::ResolvedCommand* command = nullptr);
+  [[nodiscard]] engine::JudgedPlaces judged(const engine::Place& folder) const { return {folder.workspace, folder.path(), venv_}; }
   ToolResult refusal() { return std::move(refusal_); }
 
  private:
@@ -80,6 +83,8 @@ class Call {
   Service& service_;
   std::string_view tool_;
   std::string_view also_;
+  std::string venv_{};
+  std::optional<sandbox::Program> program_{};
   const nlohmann::json& json_;
   Arguments arguments_;
   CallContext& context_;

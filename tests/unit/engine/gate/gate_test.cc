@@ -180,6 +180,43 @@ TEST_CASE("an approval lets one call pass, exactly as it was shown") {
   CHECK_FALSE((*gate)->admit(scene.call(R"({"command": "rm"})")).allowed());
 }
 
+TEST_CASE("an approval is for the workspace, the environment and the program that were shown, and the log names them") {
+  const Scene scene;
+  auto gate = scene.open(R"({"version": "1", "default": "deny", "tools": {"run_in_venv": {"action": "require_approval"}}})");
+  REQUIRE(gate);
+  ToolCall call = scene.call(R"({"command": "tool"})");
+  call.venv = "/srv/v2";
+  call.program = sandbox::Program{"/srv/v2/bin/tool", 8, 21, 1'700'000'000, 5};
+  const Admission waits = (*gate)->admit(call);
+  auto store = policy::open_sqlite_approvals(approvals_file(scene.state));
+  REQUIRE(store);
+  const auto shown = (*store)->show(waits.approval_id);
+  REQUIRE(shown);
+  CHECK(shown->call.workspace == call.workspace);
+  CHECK(shown->call.venv == "/srv/v2");
+  CHECK(shown->call.program == "/srv/v2/bin/tool");
+  CHECK(shown->call.program_identity == "8:21:1700000000.000000005");
+  REQUIRE((*store)->approve(waits.approval_id, "somebody"));
+
+  const auto passes = [&](auto change) {
+    ToolCall other = call;
+    change(other);
+    return (*gate)->admit(other).allowed();
+  };
+  CHECK_FALSE(passes([](ToolCall& other) { other.workspace = "/srv"; }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.venv = "/srv/v3"; }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.venv.clear(); }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.program->path = "/usr/bin/tool"; }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.program->inode = 22; }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.program->changed_ns = 6; }));
+  CHECK_FALSE(passes([](ToolCall& other) { other.program.reset(); }));
+  CHECK(passes([](ToolCall&) {}));
+  const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
+  CHECK(log.find(R"("decision":"allow")") != std::string::npos);
+  const std::string places = R"("workspace":")" + call.workspace + R"(","cwd":")" + call.cwd + R"(","venv":"/srv/v2","program":"/srv/v2/bin/tool","program_identity":"8:21:1700000000.000000005")";
+  CHECK(log.find(places) != std::string::npos);
+}
+
 TEST_CASE("a call that waits is told to the webhook, once and signed") {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
