@@ -220,6 +220,13 @@ bool Gate::has_grant(std::string_view name) const {
   return edition->document->grants.find(name) != edition->document->grants.end();
 }
 
+std::vector<std::string> Gate::grants() const {
+  const auto edition = impl_->source->edition();
+  std::vector<std::string> names;
+  for (const auto& [name, grant] : edition->document->grants) names.push_back(name);
+  return names;
+}
+
 void Gate::on_change(std::function<void()> callback) {
   const std::lock_guard lock(impl_->callbacks);
   impl_->on_change = std::move(callback);

@@ -37,7 +37,7 @@ struct GateOptions {
 struct ToolCall {
   std::string tool{};
   std::string arguments_json{};   // one JSON object
-  std::string grant{};            // empty: nobody in particular
+  std::string grant{};            // one of the policy's; empty: nobody in particular, for a policy without grants
   std::string session{};
   std::string cwd{};              // absolute; where paths in the arguments start
   std::string workspace{};        // absolute, without symbolic links: what {workspace} stands for
@@ -104,6 +104,7 @@ class Gate {
   [[nodiscard]] std::optional<std::string> grant_of_token(std::string_view bearer) const;
   [[nodiscard]] bool has_grant_tokens() const;
   [[nodiscard]] bool has_grant(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> grants() const;   // their names: where there are any, each call must name one
 
   // Called after an edit of the policy took effect, from a thread of the gate. `on_notice` gets one line for what an operator should
   // hear: an edit that was refused, a healed log. Both replace what was set before.

@@ -78,13 +78,24 @@ class Judge {
     return true;
   }
 
-  // Where the document declares grants, a name that is none of them is nobody; where it declares none, a grant is only a name to count by.
+  // Who calls is the document's to say: a name that it does not declare would be a counter of its own for each that is made up, and a call without
+  // a name would leave behind what its grant limits.
   bool known_grant() {
-    if (call_.grant.empty() || book_.grants.empty()) return true;
+    if (call_.grant.empty()) return document_.grants.empty() || deny("(no grant)", "the policy says who may call: name one with --grant: " + grant_names());
     const auto found = book_.grants.find(call_.grant);
     if (found == book_.grants.end()) return deny("(unknown grant)", "the policy has no such grant");
     grant_ = &found->second;
     return true;
+  }
+
+  [[nodiscard]] std::string grant_names() const {
+    constexpr std::size_t kShown = 10;
+    std::string names;
+    for (std::size_t left = kShown; const auto& [name, grant] : document_.grants) {
+      if (left-- == 0) return names + ", …";
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    return names;
   }
 
   bool shown() {
@@ -334,7 +345,7 @@ Decision authorize(const Call& call, const Document& document, const QuotaView& 
 
 bool is_hidden(const Document& document, std::string_view tool, std::string_view grant) {
   if (document.rules == nullptr || core::match(document.rules->hide, tool) != nullptr) return true;
-  if (grant.empty() || document.rules->grants.empty()) return false;
+  if (grant.empty()) return !document.grants.empty();
   const auto found = document.rules->grants.find(grant);
   if (found == document.rules->grants.end()) return true;
   return found->second.tools && core::match(*found->second.tools, tool) == nullptr;

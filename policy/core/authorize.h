@@ -33,7 +33,7 @@ class NothingUsed final : public QuotaView {
 struct Call {
   std::string_view tool;
   const nlohmann::json& arguments;          // from parse_arguments: an object, or the call is denied as malformed
-  std::string_view grant{};                 // empty: nobody in particular (the operator's own call)
+  std::string_view grant{};                 // one that the document declares; empty: nobody in particular, where it declares none
   std::string_view session{};
   std::string_view cwd{};                   // absolute
   std::string_view workspace{};             // absolute, resolved

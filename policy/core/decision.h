@@ -41,8 +41,8 @@ struct ApprovalNeed {
   std::chrono::milliseconds timeout{0};
 };
 
-// `rule` is the JSON pointer of what decided, or "(hidden)", "(default deny)", "(default allow)", "(unknown grant)", "(no policy)",
-// "(malformed call)". A front end must answer a call with the rule "(hidden)" exactly as one of a tool that does not exist.
+// `rule` is the JSON pointer of what decided, or "(hidden)", "(default deny)", "(default allow)", "(no grant)", "(unknown grant)",
+// "(no policy)", "(malformed call)". A front end must answer a call with the rule "(hidden)" exactly as one of a tool that does not exist.
 // The fields after `trace` are set where the effect is not kDeny.
 struct Decision {
   Effect effect = Effect::kDeny;

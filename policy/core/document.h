@@ -88,7 +88,7 @@ struct Profile {
   bool operator==(const Profile&) const = default;
 };
 
-// Who calls. A call of a grant is judged by the rules of the tool as everyone's, and may only name the tools that are listed here.
+// Who calls. Where a document declares grants, each call must name one of them. A call of a grant is judged by the rules of the tool as everyone's, and may only name the tools that are listed here.
 struct Grant {
   std::optional<std::array<std::uint8_t, 32>> token_sha256;  // of the bearer token; none: usable by name only (stdio)
   std::optional<std::vector<std::string>> tools;             // names or globs; none: every tool that the document lists

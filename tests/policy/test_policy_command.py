@@ -89,11 +89,19 @@ class PresetsTest(PolicyTest):
 
 class ExplainTest(PolicyTest):
     def test_decision_rule_and_trace(self):
-        status, out, _ = policy("explain", self.seed(), "--tool", "run_in_venv", "--args", '{"command":"pytest"}', "--grant", "me", "--json")
+        status, out, _ = policy("explain", self.seed(), "--tool", "run_in_venv", "--args", '{"command":"pytest"}', "--json")
         decision = json.loads(out)
         self.assertEqual((status, decision["effect"], decision["rule"]), (0, "allow", "/tools/run_in_venv"))
         self.assertEqual(decision["trace"][-1], {"rule": "/tools/run_in_venv/limits/0", "result": "takes 1 of at most 10"})
         self.assertEqual(json.loads(policy("explain", self.seed(), "--tool", "x", "--json")[1])["rule"], "(default deny)")
+
+    def test_who_calls_is_the_policys_to_say(self):
+        granted = self.write("granted.json", {"version": "1", "default": "deny", "tools": {"t": {}}, "grants": {"ci": {}, "dev": {}}})
+        for path, grant, rule in ((granted, ["--grant", "ci"], "/tools/t"), (granted, [], "(no grant)"), (granted, ["--grant", "x"], "(unknown grant)"),
+                                  (self.seed(), ["--grant", "ci"], "(unknown grant)")):
+            with self.subTest(path=path, grant=grant):
+                self.assertEqual(json.loads(policy("explain", path, "--tool", "t", *grant, "--json")[1])["rule"], rule)
+        self.assertIn("--grant: ci, dev", policy("explain", granted, "--tool", "t")[1])
 
     def test_has_no_side_effects(self):
         before = sorted(os.listdir(self.folder))

@@ -36,8 +36,8 @@ class Base(unittest.TestCase):
         with open(self.policy, "w", encoding="utf-8") as file:
             json.dump(policy_of(rule, **more), file)
 
-    def run_once(self, *command, state=None):
-        return execute([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--json", "--", *(command or ("/bin/true",))],
+    def run_once(self, *command, state=None, options=()):
+        return execute([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--json", *options, "--", *(command or ("/bin/true",))],
                        env=environment(state=state or self.state))
 
     def statuses(self, count):
@@ -51,6 +51,20 @@ class Quota(Base):
         report = json.loads(self.run_once().stdout)
         self.assertEqual(report["outcome"], "denied")
         self.assertEqual(report["decision"]["rule"], "/tools/run_in_venv/limits/0")
+
+    def test_a_grant_is_not_escaped_by_leaving_it_out_or_making_one_up(self):
+        def status(*options):
+            return self.run_once(options=options).returncode
+
+        self.write_policy({}, grants={"ci": limit(1), "dev": {}})
+        self.assertEqual((status("--grant", "ci"), status("--grant", "ci")), (ALLOWED, DENIED))
+        self.assertEqual((status(), status("--grant", "g1"), status("--grant", "dev")), (DENIED, DENIED, ALLOWED))
+        refused = json.loads(self.run_once().stdout)["decision"]
+        self.assertEqual(refused["rule"], "(no grant)")
+        self.assertIn("--grant: ci, dev", refused["reason"])
+        self.write_policy(limit(1))   # no grants: nobody has a bucket of its own
+        self.assertEqual((status("--grant", "g1"), status("--grant", "g2")), (DENIED, DENIED))
+        self.assertEqual((status(), status()), (ALLOWED, DENIED))
 
     def test_it_is_exact_for_many_at_once(self):
         self.write_policy(limit(3))

@@ -73,6 +73,18 @@ Result<std::shared_ptr<engine::Gate>> open_gate(const Options& options, const en
   return engine::Gate::open(gate);
 }
 
+// A server that could only refuse every call says so at the start.
+Status check_grant(const engine::Gate& gate, const std::string& grant, bool has_tokens) {
+  if (!grant.empty() && !gate.has_grant(grant)) {
+    return fail(ErrorCode::kBadInput, "the policy has no grant `" + grant + "`", "add it under `grants`, or name another with --grant");
+  }
+  const auto known = gate.grants();
+  if (!grant.empty() || known.empty() || has_tokens) return {};
+  std::string names;
+  for (const std::string& name : known) names += (names.empty() ? "" : ", ") + name;
+  return fail(ErrorCode::kBadInput, "the policy says who may call, and the server is nobody", "name one with --grant: " + names);
+}
+
 Result<Parts> assemble(const Options& options) {
   auto config = engine::read_config(options.config);
   if (!config) return tl::unexpected(config.error());
@@ -83,9 +95,7 @@ Result<Parts> assemble(const Options& options) {
   if (!gate) return tl::unexpected(gate.error());
   (*gate)->on_notice([](std::string_view line) { spdlog::warn("{}", line); });
   const std::string grant = options.grant.empty() ? config->grant : options.grant;
-  if (!grant.empty() && !(*gate)->has_grant(grant)) {
-    return fail(ErrorCode::kBadInput, "the policy has no grant `" + grant + "`", "add it under `grants`, or name another with --grant");
-  }
+  WARDENV_TRY(check_grant(**gate, grant, !options.stdio && (*gate)->has_grant_tokens()));
   return Parts{std::move(*engine), std::move(*gate), grant, std::move(*config)};
 }
 

@@ -17,7 +17,7 @@ constexpr OptionInfo kTable[] = {
     {"--http", Takes::kText, "HOST:PORT", "serve over HTTP; port 0 takes any"},
     {"--policy", Takes::kFile, "FILE", "judge calls by this policy (default: a built-in one, see below)"},
     {"--workspace", Takes::kFolder, "DIR", "a folder that calls may work in (default: the current one)", true},
-    {"--grant", Takes::kText, "NAME", "the grant of the policy that calls, where no token says it"},
+    {"--grant", Takes::kText, "NAME", "the grant that calls, where no token says it: needed where the policy has grants"},
     {"--tools", Takes::kText, "SET,...", "only these sets of tools: venv, run, packages, files, jobs (default: all)"},
     {"--config", Takes::kFile, "FILE", "configuration"},
     {"--tls-cert", Takes::kFile, "FILE", "HTTP: certificate chain (PEM)"},

@@ -219,7 +219,7 @@ const std::vector<OptionInfo>& run_options() {
       {"--stdin", Takes::kChoice, "null|inherit", "what it reads: nothing, or the bytes of our standard input (default: null)"},
       {"--policy", Takes::kFile, "FILE", "judge the call by this policy first"},
       {"--profile", Takes::kText, "NAME", "a sandbox profile of the policy"},
-      {"--grant", Takes::kText, "NAME", "the grant of the policy that calls"},
+      {"--grant", Takes::kText, "NAME", "the grant that calls: needed where the policy has grants"},
       {"--config", Takes::kFile, "FILE", "configuration"},
       {"--json", Takes::kNothing, "", "print one JSON report, with the command's output in it"},
       {"--quiet", Takes::kNothing, "", "no summary of refused system calls on stderr"},

@@ -58,7 +58,7 @@ class Tools final : public Features {
     for (const ToolEntry* entry : entries_) {
       if (visible(*entry, caller.grant)) tools.push_back(entry->tool);
     }
-    shown_.try_emplace(caller.grant, ShownTools{names_for(caller.grant), false, service_.gate.has_grant(caller.grant)});
+    shown_.try_emplace(caller.grant, ShownTools{names_for(caller.grant)});
     return tools;
   }
 
@@ -69,13 +69,7 @@ class Tools final : public Features {
     return at == shown_.end() || at->second.changed;
   }
 
-  // A policy without grants serves whatever name the operator gave, but not one that it took away.
-  bool has_grant(const std::string& grant) override {
-    if (grant.empty() || service_.gate.has_grant(grant)) return true;
-    const std::lock_guard lock(shown_mutex_);
-    const auto at = shown_.find(grant);
-    return (at == shown_.end() || !at->second.granted) && !names_for(grant).empty();
-  }
+  bool has_grant(const std::string& grant) override { return grant.empty() || service_.gate.has_grant(grant); }
 
   Lane lane_of(std::string_view tool, const Caller& caller) override {
     const ToolEntry* entry = find(tool);
@@ -128,7 +122,6 @@ class Tools final : public Features {
   struct ShownTools {
     std::vector<std::string> names{};
     bool changed = false;
-    bool granted = false;   // the policy had the grant
   };
 
   const std::string version_;

@@ -216,14 +216,29 @@ TEST_CASE("grants: who is unknown is denied, who is known calls what is listed")
   CHECK(verdict(*document, "c", "{}", some) == "deny /grants/some/tools");
   CHECK(verdict(*document, "c", "{}", {"all"}) == "allow /tools/c");
   CHECK(verdict(*document, "c", "{}", {"who"}) == "deny (unknown grant)");
-  CHECK(verdict(*document, "c") == "allow /tools/c");
   CHECK(judge(*document, "a", "{}", some).profile == "p");
   CHECK(judge(*document, "a", "{}", {"all"}).profile == "q");
   CHECK(is_hidden(*document, "c", "some"));
   CHECK_FALSE(is_hidden(*document, "a", "some"));
-  CHECK_FALSE(is_hidden(*document, "c", ""));
   CHECK(is_hidden(*document, "c", "who"));
-  CHECK(verdict(*load(R"({"version":"1","default":"allow"})"), "x", "{}", {"anyone"}) == "allow (default allow)");
+}
+
+TEST_CASE("grants: none is left behind by leaving it out, or gained by making it up") {
+  const auto granted = load(R"({"version":"1","default":"deny","tools":{"a":{}},"grants":{"ci":{"limits":[{"counter":"c","window":"day","max":1}]},"dev":{}}})");
+  CHECK(judge(*granted, "a", "{}", {"ci"}).quotas.size() == 1);
+  const Decision nobody = judge(*granted, "a");
+  CHECK(verdict(nobody) == "deny (no grant)");
+  CHECK_THAT(nobody.reason, Contains("name one with --grant: ci, dev"));
+  CHECK(is_hidden(*granted, "a", ""));
+  CHECK_FALSE(is_hidden(*granted, "a", "ci"));
+
+  const auto open = load(R"({"version":"1","default":"deny","tools":{"a":{"limits":[{"counter":"c","window":"day","max":1}]}}})");
+  CHECK(judge(*open, "a").quotas.at(0).key == "grant//c");
+  for (const char* made_up : {"g1", "g2", "ci"}) {
+    CHECK(verdict(*open, "a", "{}", {made_up}) == "deny (unknown grant)");
+    CHECK(is_hidden(*open, "a", made_up));
+  }
+  CHECK_FALSE(is_hidden(*open, "a", ""));
 }
 
 TEST_CASE("approvals: asked for only where nothing denies") {

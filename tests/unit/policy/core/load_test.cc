@@ -20,12 +20,10 @@ std::string with(const std::string& more) { return R"({"version":"1","default":"
 
 TEST_CASE("policy: the seed document works unchanged") {
   const auto document = load(kSeed);
-  Asking asking;
-  asking.grant = "alice";
-  const Decision decision = judge(*document, "run_in_venv", R"({"command":"pytest"})", asking);
+  const Decision decision = judge(*document, "run_in_venv", R"({"command":"pytest"})");
   CHECK(verdict(decision) == "allow /tools/run_in_venv");
   REQUIRE(decision.quotas.size() == 1);
-  CHECK(decision.quotas[0].key == "grant/alice/run_in_venv_rate");
+  CHECK(decision.quotas[0].key == "grant//run_in_venv_rate");
   CHECK(decision.quotas[0].window == 60s);
   CHECK(decision.quotas[0].mode == LimitMode::kSliding);
   CHECK(decision.quotas[0].amount == 1);

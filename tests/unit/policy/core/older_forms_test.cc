@@ -160,13 +160,11 @@ TEST_CASE("form B: approvals with conditions, their time, and spend") {
 TEST_CASE("form C: the catalogue's rules, and the short fields of a tool") {
   const auto document = load("version: \"1\"\ndefault: deny\ntools:\n  a: {rules: [{action: allow, rate_limit: {max: 30, window: 60}}]}\n  b: {rules: [{action: deny, reason: never}]}\n"
                              "  c: {rate_limit: {max: 10, window: 60}}\n  d: {action: deny, reason: no}\n  e: {rate_limit: 10/minute}\n");
-  Asking asking;
-  asking.grant = "g";
-  CHECK(quotas(judge(*document, "a", "{}", asking)) == "grant/g/~1rules~1a~1rate_limit 60s sliding 1/30 /tools/a/rules/0/rate_limit\n");
+  CHECK(quotas(judge(*document, "a")) == "grant//~1rules~1a~1rate_limit 60s sliding 1/30 /tools/a/rules/0/rate_limit\n");
   CHECK(judge(*document, "b").reason == "never");
-  CHECK(quotas(judge(*document, "c", "{}", asking)) == "grant/g/~1tools~1c~1rate_limit 60s sliding 1/10 /tools/c/rate_limit\n");
+  CHECK(quotas(judge(*document, "c")) == "grant//~1tools~1c~1rate_limit 60s sliding 1/10 /tools/c/rate_limit\n");
   CHECK(judge(*document, "d").reason == "no");
-  CHECK(quotas(judge(*document, "e", "{}", asking)) == "grant/g/~1tools~1e~1rate_limit 60s sliding 1/10 /tools/e/rate_limit\n");
+  CHECK(quotas(judge(*document, "e")) == "grant//~1tools~1e~1rate_limit 60s sliding 1/10 /tools/e/rate_limit\n");
 }
 
 TEST_CASE("form D: the hosted gateway's document") {

@@ -164,7 +164,8 @@ class Judge {
 
   std::optional<std::string> who_and_what() {
     const Json grants = document_.value("grants", Json::object());
-    const bool named = !grant_.empty() && !grants.empty();
+    const bool named = !grant_.empty();
+    if (!named && !grants.empty()) return "(no grant)";
     if (named && !grants.contains(grant_)) return "(unknown grant)";
     if (in_names(document_.value("hide", Json::array()), tool_)) return "(hidden)";
     if (named && grants[grant_].contains("tools") && !in_names(grants[grant_]["tools"], tool_)) return "/grants/" + grant_ + "/tools";
