@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/gate/profile_egress.h"
+#include "engine/paths.h"
 
 namespace wardenv::engine {
 namespace {
@@ -17,9 +18,18 @@ using policy::Profile;
 using sandbox::seccomp::FilterPair;
 using sandbox::seccomp::LimitsBy;
 
+constexpr std::string_view kWorkspace = "{workspace}";
+
+// What begins with "{workspace}" or is relative, in the workspace.
+std::string in_workspace(const std::string& path, const std::string& workspace) {
+  if (path.starts_with(kWorkspace)) return workspace + path.substr(kWorkspace.size());
+  return path.starts_with('/') ? path : workspace + "/" + path;
+}
+
 class Tightener {
  public:
-  Tightener(const Profile& granted, std::span<const std::string> asked, RunRequest& request) : granted_(granted), asked_(asked), request_(request) {}
+  Tightener(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request)
+      : granted_(granted), workspace_(workspace), asked_(asked), request_(request) {}
 
   Status apply() {
     sandbox::Limits& limits = request_.limits;
@@ -90,8 +100,10 @@ class Tightener {
   Status set_venv() {
     if (granted_.venv_access == policy::ProfileVenvAccess::kWritable) request_.venv_access = VenvAccess::kWritable;
     if (!granted_.venv) return {};
-    if ((is_asked("venv") || is_asked("no-venv")) && request_.venv != granted_.venv) return too_much(is_asked("venv") ? "venv" : "no-venv");
-    request_.venv = granted_.venv;
+    const std::string venv = in_workspace(*granted_.venv, workspace_);
+    const bool same = request_.venv && absolute(*request_.venv) == absolute(venv);
+    if ((is_asked("venv") || is_asked("no-venv")) && !same) return too_much(is_asked("venv") ? "venv" : "no-venv");
+    request_.venv = venv;
     return {};
   }
 
@@ -109,6 +121,7 @@ class Tightener {
   }
 
   const Profile& granted_;
+  const std::string& workspace_;
   std::span<const std::string> asked_;
   RunRequest& request_;
 };
@@ -116,9 +129,8 @@ class Tightener {
 const RunRequest Tightener::kDefaults{};
 
 void add_mounts(const Profile& granted, const std::string& workspace, RunRequest& request) {
-  constexpr std::string_view kWorkspace = "{workspace}";
   for (const policy::ProfileMount& mount : granted.mounts) {
-    auto place = [&](const std::string& path) { return path.starts_with(kWorkspace) ? workspace + path.substr(kWorkspace.size()) : path; };
+    const auto place = [&](const std::string& path) { return in_workspace(path, workspace); };
     const Access access = mount.access == policy::ProfileAccess::kDirect ? Access::kDirect : Access::kReadOnly;
     const bool same = place(mount.source) == place(mount.target);
     request.mounts.push_back({.path = place(mount.source), .target = same ? "" : place(mount.target), .access = access});
@@ -151,7 +163,7 @@ Status add_syscalls(const std::vector<std::string>& names, RunRequest& request) 
 
 Status apply_profile(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request) {
   WARDENV_TRY(add_syscalls(granted.seccomp_allow, request));
-  WARDENV_TRY(Tightener(granted, asked, request).apply());
+  WARDENV_TRY(Tightener(granted, workspace, asked, request).apply());
   add_mounts(granted, workspace, request);
   return {};
 }
@@ -162,8 +174,8 @@ Status check_profile(const Profile& profile) {
 }
 
 Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<std::string>& asked) {
-  if (!chosen.mounts.empty() || !chosen.environment.empty() || !chosen.seccomp_allow.empty() || chosen.venv || !chosen.allow_hosts.empty() || !chosen.allow_presets.empty()) {
-    return fail(ErrorCode::kBadInput, "that profile has mounts, variables, hosts, a venv or system calls of its own and can't be asked for", "have it granted: name it in the tool's rule or the grant");
+  if (!chosen.mounts.empty() || !chosen.environment.empty() || !chosen.seccomp_allow.empty() || chosen.venv || !chosen.workspaces.empty() || !chosen.allow_hosts.empty() || !chosen.allow_presets.empty()) {
+    return fail(ErrorCode::kBadInput, "that profile has mounts, variables, hosts, folders or system calls of its own and can't be asked for", "have it granted: name it in the tool's rule or the grant");
   }
   // What the caller gave as an option stands.
   auto take = [&](const char* option, const auto& from, auto& to) {

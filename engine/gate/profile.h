@@ -14,7 +14,7 @@ namespace wardenv::engine {
 
 // `asked`: names of the options of `wardenv run`, without dashes, whose values in `request` are the caller's own; each may only be as strict as
 // `granted`, or stricter. Every other field becomes what `granted` says, or stays as it is where it says nothing. `workspace` stands for
-// "{workspace}" in paths of mounts. Error kBadInput names the option that asks for more.
+// "{workspace}" in paths of mounts and of the venv. Error kBadInput names the option that asks for more.
 Status apply_profile(const policy::Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request);
 
 // Whether the engine can grant it at all: rules of egress, system calls, mounts. What is wrong is an error of the policy, told when it is

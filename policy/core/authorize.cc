@@ -45,7 +45,7 @@ class Judge {
   Decision judge() {
     if (!(well_formed() && known_grant() && shown() && listed())) return std::move(decision_);
     collect_rules();
-    if (!(actions() && deny_ifs() && requires_() && commands() && older_rules() && quotas())) return std::move(decision_);
+    if (!(actions() && deny_ifs() && requires_() && commands() && older_rules() && workspace() && quotas())) return std::move(decision_);
     conclude();
     return std::move(decision_);
   }
@@ -300,6 +300,22 @@ class Judge {
     const bool good = std::all_of(own.begin(), own.end(), take) && (grant_ == nullptr || std::all_of(grant_->limits.begin(), grant_->limits.end(), take));
     if (!good) decision_.quotas.clear();
     return good;
+  }
+
+  // What "{workspace}" stands for is the caller's choice, but where the profile says for which folders it is.
+  bool workspace() {
+    const auto found = document_.profiles.find(profile());
+    if (found == document_.profiles.end() || found->second.workspaces.empty()) return true;
+    const std::string rule = "/profiles/" + pointer_token(found->first) + "/workspaces";
+    const std::vector<std::string>& all = found->second.workspaces;
+    if (std::none_of(all.begin(), all.end(), [this](const std::string& folder) { return is_in(folder); })) return deny(rule, "the profile is not for this workspace");
+    note(rule, "lists the workspace");
+    return true;
+  }
+
+  [[nodiscard]] bool is_in(const std::string& folder) const {
+    const auto resolved = call_.resolve != nullptr ? (*call_.resolve)(folder) : std::nullopt;
+    return resolved && !call_.workspace.empty() && is_below(call_.workspace, *resolved);
   }
 
   [[nodiscard]] std::string profile() const {

@@ -60,7 +60,8 @@ struct ProfileHeader {
 // What an allowed call runs under: the options of `wardenv run` (interfaces.md), by the same names with underscores, in base units.
 // What is absent is the sandbox's default; the options of a call can only tighten what is here.
 struct Profile {
-  std::optional<std::string> venv;
+  std::vector<std::string> workspaces{};              // absolute; the call's workspace must be one of them or lie in one; empty: the caller's choice
+  std::optional<std::string> venv;                    // a relative one, or one with "{workspace}" at its start, lies in the call's workspace
   std::optional<ProfileVenvAccess> venv_access;
   std::optional<ProfileAccess> access;
   std::optional<ProfileNetwork> network;

@@ -106,11 +106,6 @@ Answer ask_contains(const Predicate& predicate, const json& value) {
   return answer(text_of(value)->find(predicate.operand.text) != std::string::npos);
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-  if (folder == "/") return path.starts_with('/');
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
 Answer ask_under(const Predicate& predicate, const json& value, const Call& call) {
   constexpr std::string_view kWorkspace = "{workspace}";
   if (!value.is_string()) return cannot("is no path");
@@ -170,6 +165,11 @@ Answer ask_elements(const Predicate& predicate, const json& list, const ArgPath&
 }
 
 }  // namespace
+
+bool is_below(std::string_view path, std::string_view folder) {
+  if (folder == "/") return path.starts_with('/');
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
 
 const json* walk(const json& from, const ArgPath& path, std::size_t first) {
   const json* at = &from;

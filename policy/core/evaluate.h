@@ -42,6 +42,9 @@ class Arguments {
 // Walks `path` from segment `first`; stops before a `*`.
 const nlohmann::json* walk(const nlohmann::json& from, const ArgPath& path, std::size_t first = 0);
 
+// Whether `path` is `folder` or lies in it; both resolved.
+bool is_below(std::string_view path, std::string_view folder);
+
 // A predicate on a counter: `used` compared with its operand.
 Outcome ask_count(Op op, const Operand& operand, const Members* members, std::uint64_t used);
 

@@ -185,6 +185,27 @@ void check_profiles(Reading& reading) {
   }
 }
 
+bool names_workspace(const PredicateList& list) {
+  return std::any_of(list.all.begin(), list.all.end(), [](const Predicate& one) { return one.op == Op::kUnder && one.operand.text.starts_with("{workspace}"); });
+}
+
+bool leans_on_places(const ToolRule& rule) { return rule.commands != nullptr || names_workspace(rule.require) || names_workspace(rule.deny_if); }
+
+// Names of commands lead into the venv, and {workspace} to the workspace: with both left to the caller, a rule on them holds back only those who
+// are given a workspace, as a server's callers are.
+void warn_of_places(Reading& reading) {
+  const Document& document = reading.document;
+  const Rulebook& book = reading.book;
+  if (document.default_effect != DefaultEffect::kDeny) return;
+  const auto limits = [](const auto& item) { return !item.second.workspaces.empty() || item.second.venv; };
+  if (std::any_of(document.profiles.begin(), document.profiles.end(), limits)) return;
+  const bool leans = std::any_of(book.plans.begin(), book.plans.end(), [](const Plan& plan) { return leans_on_places(plan.rule); }) ||
+                     (book.all_tools && leans_on_places(*book.all_tools));
+  if (leans) {
+    reading.notes.warning(Cursor{reading.root}, "no profile names its `workspaces` or its `venv`: who calls `wardenv run` chooses both, and with them what commands and {workspace} lead to");
+  }
+}
+
 }  // namespace
 
 void link(Reading& reading) {
@@ -193,6 +214,7 @@ void link(Reading& reading) {
   take_entries(reading);
   check_grant_own(reading);
   check_profiles(reading);
+  warn_of_places(reading);
 }
 
 }  // namespace wardenv::policy::core

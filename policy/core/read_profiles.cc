@@ -153,6 +153,11 @@ void read_seccomp(Reading& reading, const Cursor& at, Profile& to) {
   read_fields(reading, at, kFields, to, "an object {allow}");
 }
 
+void read_workspaces(Reading& reading, const Cursor& at, Profile& to) {
+  read_texts(reading, at, to.workspaces, is_clean_path, "must be an absolute path without `.`, `..` or `//`");
+  if (at.node.kind == Kind::kArray && at.node.size == 0) reading.notes.error(at, "must name a folder: an empty list would leave the choice to the caller");
+}
+
 bool is_degradable(std::string_view text) {
   return std::any_of(kDegradable.begin(), kDegradable.end(), [&](const Choice& choice) { return choice.name == text; });
 }
@@ -172,8 +177,9 @@ void read_network(Reading& reading, const Cursor& at, Profile& to) {
 void read_stdin(Reading& reading, const Cursor& at, Profile& to) { to.stdin_mode = read_choice<ProfileStdin>(reading.notes, at, kStdin); }
 
 using ProfileField = Field<Reading, Profile>;
-constexpr std::array<ProfileField, 27> kProfileFields = {{
+constexpr std::array<ProfileField, 28> kProfileFields = {{
     {"description", [](Reading& reading, const Cursor& at, Profile&) { expect(reading.notes, at, Kind::kString, "a text"); }},
+    {"workspaces", read_workspaces},
     {"venv", [](Reading& reading, const Cursor& at, Profile& to) { to.venv = read_text(reading.notes, at, "a folder"); }},
     {"venv_access", [](Reading& reading, const Cursor& at, Profile& to) { to.venv_access = read_choice<ProfileVenvAccess>(reading.notes, at, kVenvAccess); }},
     {"access", [](Reading& reading, const Cursor& at, Profile& to) { to.access = read_choice<ProfileAccess>(reading.notes, at, kAccess); }},

@@ -241,6 +241,12 @@ constexpr std::string_view kSchema = R"schema({
    "type": "object",
    "properties": {
     "description": {"type": "string"},
+    "workspaces": {
+     "type": "array",
+     "minItems": 1,
+     "uniqueItems": true,
+     "items": {"type": "string", "pattern": "^/", "not": {"pattern": "/\\.{1,2}(/|$)|//|.+/$"}}
+    },
     "venv": {"type": "string", "minLength": 1},
     "venv_access": {"enum": ["read-only", "writable"]},
     "access": {"enum": ["read-only", "direct", "captured"]},

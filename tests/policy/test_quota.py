@@ -66,6 +66,35 @@ class Quota(Base):
         self.assertEqual((status("--grant", "g1"), status("--grant", "g2")), (DENIED, DENIED))
         self.assertEqual((status(), status()), (ALLOWED, DENIED))
 
+    def test_a_profile_holds_the_workspace_and_the_environment(self):
+        def status(*options, command="true"):
+            argv = [WARDENV, "run", "--policy", self.policy, "--json", *options, "--", command]
+            return execute(argv, env=environment(state=self.state)).returncode
+
+        evil = os.path.join(self.workspace, "evil")
+        for venv in (evil, os.path.join(self.workspace, ".venv")):
+            subprocess.run(["python3", "-m", "venv", "--without-pip", venv], check=True)
+            with open(os.path.join(venv, "bin", "pytest"), "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\nexit 3\n" if venv == evil else "#!/bin/sh\nexit 4\n")
+            os.chmod(os.path.join(venv, "bin", "pytest"), 0o755)
+        rule = {"commands": {"true": {}, "pytest": {"preset": "pytest"}}, "profile": "p"}
+        other = os.path.join(self.folder, "other")
+        os.mkdir(other)
+        self.write_policy(rule, profiles={"p": {}})
+        self.assertEqual(status("--workspace", self.workspace, "--venv", evil, command="pytest"), 3)   # the caller's choice, where nothing is said
+        self.assertEqual(status("--no-venv", "--workspace", self.folder), ALLOWED)
+        self.write_policy(rule, profiles={"p": {"workspaces": [self.workspace], "venv": ".venv"}})
+        self.assertEqual(status("--workspace", self.workspace, "--venv", evil, command="pytest"), 125)
+        self.assertEqual(status("--workspace", self.workspace, "--no-venv"), 125)
+        self.assertEqual(status("--workspace", self.workspace, command="pytest"), 4)
+        for wrong in (self.folder, other, "/"):
+            self.assertEqual(status("--no-venv", "--workspace", wrong), DENIED, wrong)
+        refused = json.loads(self.audit_of("show", "--json", "--last", "1").stdout)
+        self.assertEqual((refused["rule"], refused["workspace"]), ("/profiles/p/workspaces", "/"))
+
+    def audit_of(self, *arguments):
+        return execute([WARDENV, "audit", *arguments], env=environment(state=self.state))
+
     def test_it_is_exact_for_many_at_once(self):
         self.write_policy(limit(3))
         with concurrent.futures.ThreadPoolExecutor(8) as pool:

@@ -289,3 +289,22 @@ TEST_CASE("presets, certificates and credentials of a profile reach the proxy, a
   granted.allow_hosts = {"http://api.example.org/"};
   CHECK_FALSE(check_profile(granted));
 }
+
+TEST_CASE("a profile's environment is the one that is used; a relative one lies in the workspace, wherever the caller stands") {
+  policy::Profile granted;
+  for (const char* said : {".venv", "{workspace}/.venv", "/w/.venv"}) {
+    CAPTURE(said);
+    granted.venv = said;
+    RunRequest request;
+    REQUIRE(apply(granted, request));
+    CHECK(request.venv == "/w/.venv");
+    request.venv = "/w/.venv/";
+    CHECK(apply(granted, request, {"venv"}));
+    for (const char* other : {"/w/evil", ".venv", "/w/.venv/.."}) {
+      request.venv = other;
+      CHECK_FALSE(apply(granted, request, {"venv"}));
+    }
+    request.venv.reset();
+    CHECK_FALSE(apply(granted, request, {"no-venv"}));
+  }
+}

@@ -207,6 +207,29 @@ TEST_CASE("limits: increment_from takes a non-negative integer and nothing else"
   }
 }
 
+TEST_CASE("profiles: one that lists workspaces is for these alone, and for what lies in them") {
+  const auto document = load(R"({"version":"1","default":"deny","tools":{"a":{"profile":"p","limits":[{"counter":"c","window":"day","max":1}]},"b":{}},
+    "profiles":{"p":{"workspaces":["/srv/app","/link"]},"q":{"workspaces":["/srv/app"]}},"grants":{"plain":{},"q":{"profile":"q"}}})");
+  const ResolvePath resolve = [](std::string_view path) -> std::optional<std::string> {
+    if (path == "/link") return "/real";
+    return path.starts_with('/') ? std::optional<std::string>(path) : std::nullopt;
+  };
+  const auto in = [&](const char* workspace, const char* tool, const char* grant) {
+    Asking asking{grant};
+    asking.workspace = workspace;
+    asking.resolve = &resolve;
+    return judge(*document, tool, "{}", asking);
+  };
+  for (const char* good : {"/srv/app", "/srv/app/sub", "/real", "/real/x"}) CHECK(verdict(in(good, "a", "plain")) == "allow /tools/a");
+  for (const char* bad : {"/srv", "/", "/srv/application", "/link", ""}) {
+    CHECK(verdict(in(bad, "a", "plain")) == "deny /profiles/p/workspaces");
+    CHECK(in(bad, "a", "plain").quotas.empty());
+    CHECK(verdict(in(bad, "b", "plain")) == "allow /tools/b");   // without a profile the caller's choice stands
+  }
+  CHECK(verdict(in("/real", "b", "q")) == "deny /profiles/q/workspaces");   // a grant's profile, too
+  CHECK(in("/srv", "a", "plain").reason.find("/srv/app") == std::string::npos);
+}
+
 TEST_CASE("grants: who is unknown is denied, who is known calls what is listed") {
   const auto document = load(R"({"version":"1","default":"deny","tools":{"a":{"profile":"p"},"b_1":{},"c":{}},"profiles":{"p":{},"q":{}},
     "grants":{"some":{"tools":["a","b_*"]},"all":{"profile":"q"}}})");

@@ -168,6 +168,22 @@ TEST_CASE("policy: globs of equal rank that can't meet are fine") {
   CHECK(verdict(*document, "other") == "require_approval /tools/*/action");
 }
 
+TEST_CASE("policy: rules that lean on folders which the caller chooses are warned of") {
+  const auto warned = [](const std::string& tool, const std::string& more) {
+    const Loaded loaded = load_document(R"({"version":"1","default":"deny","tools":{"t":)" + tool + "}" + more + "}");
+    REQUIRE(loaded.document);
+    return std::any_of(loaded.findings.begin(), loaded.findings.end(), [](const Finding& one) { return one.message.find("chooses both") != std::string::npos; });
+  };
+  const std::string commands = R"({"commands":{"true":{}}})";
+  const std::string under = R"({"require":[{"arg":"p","op":"under","value":"{workspace}/a"}]})";
+  CHECK(warned(commands, ""));
+  CHECK(warned(under, R"(,"profiles":{"p":{"network":"none"}})"));
+  CHECK_FALSE(warned(commands, R"(,"profiles":{"p":{"venv":".venv"}})"));
+  CHECK_FALSE(warned(under, R"(,"profiles":{"p":{"workspaces":["/srv/a"]}})"));
+  CHECK_FALSE(warned("{}", ""));
+  CHECK_FALSE(warned(R"({"require":[{"arg":"p","op":"under","value":"/srv"}]})", ""));
+}
+
 TEST_CASE("policy: profiles, grants, approvals and hooks become plain data") {
   const auto document = load(R"({"version":"1","default":"deny","tools":{"t":{"profile":"p"}},
     "profiles":{"p":{"access":"read-only","network":"egress","allow_host":["packages.example:443"],"timeout":"90s","memory":"2G","processes":32,"cpu":1.5,"output_limit":"4K",
