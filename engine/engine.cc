@@ -242,7 +242,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (may_enter && request.network == sandbox::Network::kEgress) {
     if (const Status may = std::exchange(may_enter, nullptr)(); !may) return failed(std::move(report), may.error());
   }
-  if (const Status derived = add_presets(request); !derived) return failed(std::move(report), derived.error());
+  if (const Status derived = add_presets(request, report); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
   impl_->put_over_away();
   Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request);
@@ -270,7 +270,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;
-  report.entered = end.launcher_died || end.last.kind != wire::EventKind::kFailed;
+  report.entered |= end.launcher_died || end.last.kind != wire::EventKind::kFailed;
   impl_->end(std::move(*launched));
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);

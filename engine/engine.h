@@ -193,8 +193,8 @@ class Engine {
   static Result<std::string> plan_json(const RunRequest& request);
 
  private:
-  Result<std::string> ask_inside(const std::vector<std::string>& argv);
-  Status add_presets(RunRequest& request);
+  Result<std::string> ask_inside(const std::vector<std::string>& argv, RunReport& outer);
+  Status add_presets(RunRequest& request, RunReport& report);
 
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);

@@ -32,8 +32,9 @@ std::vector<std::string> written_by_runs(const RunRequest& request) {
 
 }  // namespace
 
-// What a package manager of the host says of itself, asked once. Without the venv of any run: its programs are what runs made of them.
-Result<std::string> Engine::ask_inside(const std::vector<std::string>& argv) {
+// What a package manager of the host says of itself, asked once. Without the venv of any run: its programs are what runs made of them. The run that
+// asks has entered a sandbox by it, whatever becomes of it then.
+Result<std::string> Engine::ask_inside(const std::vector<std::string>& argv, RunReport& outer) {
   static std::mutex mutex;
   static std::map<std::vector<std::string>, std::string> known;
   {
@@ -48,17 +49,18 @@ Result<std::string> Engine::ask_inside(const std::vector<std::string>& argv) {
   request.access = Access::kReadOnly;
   const RunReport report = run(request);
   ::rmdir(folder);
+  outer.entered |= report.entered;
   if (report.error) return tl::unexpected(*report.error);
   if (report.exit_code != 0) return fail(ErrorCode::kHost, "`" + argv[0] + "` did not say what it is configured to use", "name the hosts with --allow-host");
   const std::lock_guard lock(mutex);
   return known[argv] = report.out.text;
 }
 
-Status Engine::add_presets(RunRequest& request) {
+Status Engine::add_presets(RunRequest& request, RunReport& report) {
   if (request.network != sandbox::Network::kEgress || request.egress.presets.empty()) return {};
   const PresetInput input{.venv = request.venv.value_or(""), .workspace = request.workspace, .written = written_by_runs(request),
                           .environment = request.profile_env, .repository_made_inside = repository_made_inside(request.workspace),
-                          .ask = [&](const std::vector<std::string>& argv) { return ask_inside(argv); }};
+                          .ask = [&](const std::vector<std::string>& argv) { return ask_inside(argv, report); }};
   auto derived = derive_presets(request.egress.presets, input);
   if (!derived) return tl::unexpected(derived.error());
   request.egress.rules.insert(request.egress.rules.end(), derived->rules.begin(), derived->rules.end());

@@ -71,23 +71,23 @@ class Quota(Base):
             argv = [WARDENV, "run", "--policy", self.policy, "--json", *options, "--", command]
             return execute(argv, env=environment(state=self.state)).returncode
 
-        evil = os.path.join(self.workspace, "evil")
-        for venv in (evil, os.path.join(self.workspace, ".venv")):
+        project, other = os.path.join(self.workspace, "project"), os.path.join(self.folder, "other")
+        evil = os.path.join(project, "evil")
+        os.mkdir(other)
+        for venv in (evil, os.path.join(project, ".venv")):
             subprocess.run(["python3", "-m", "venv", "--without-pip", venv], check=True)
             with open(os.path.join(venv, "bin", "pytest"), "w", encoding="utf-8") as file:
                 file.write("#!/bin/sh\nexit 3\n" if venv == evil else "#!/bin/sh\nexit 4\n")
             os.chmod(os.path.join(venv, "bin", "pytest"), 0o755)
         rule = {"commands": {"true": {}, "pytest": {"preset": "pytest"}}, "profile": "p"}
-        other = os.path.join(self.folder, "other")
-        os.mkdir(other)
-        self.write_policy(rule, profiles={"p": {}})
-        self.assertEqual(status("--workspace", self.workspace, "--venv", evil, command="pytest"), 3)   # the caller's choice, where nothing is said
-        self.assertEqual(status("--no-venv", "--workspace", self.folder), ALLOWED)
-        self.write_policy(rule, profiles={"p": {"workspaces": [self.workspace], "venv": ".venv"}})
-        self.assertEqual(status("--workspace", self.workspace, "--venv", evil, command="pytest"), 125)
-        self.assertEqual(status("--workspace", self.workspace, "--no-venv"), 125)
-        self.assertEqual(status("--workspace", self.workspace, command="pytest"), 4)
-        for wrong in (self.folder, other, "/"):
+        self.write_policy(rule, profiles={"p": {}})   # where nothing is said it is the caller's choice
+        self.assertEqual(status("--workspace", project, "--venv", evil, command="pytest"), 3)
+        self.assertEqual(status("--no-venv", "--workspace", self.workspace), ALLOWED)
+        self.write_policy(rule, profiles={"p": {"workspaces": [project], "venv": ".venv"}})
+        self.assertEqual(status("--workspace", project, "--venv", evil, command="pytest"), 125)
+        self.assertEqual(status("--workspace", project, "--no-venv"), 125)
+        self.assertEqual(status("--workspace", project, command="pytest"), 4)
+        for wrong in (self.workspace, other, "/"):
             self.assertEqual(status("--no-venv", "--workspace", wrong), DENIED, wrong)
         refused = json.loads(self.audit_of("show", "--json", "--last", "1").stdout)
         self.assertEqual((refused["rule"], refused["workspace"]), ("/profiles/p/workspaces", "/"))
@@ -100,6 +100,15 @@ class Quota(Base):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             statuses = list(pool.map(lambda _: self.run_once().returncode, range(12)))
         self.assertEqual((statuses.count(ALLOWED), statuses.count(DENIED)), (3, 9), statuses)
+
+    def test_what_presets_start_is_counted(self):
+        """A preset asks the host's Python in a sandbox; that the run then fails gives nothing back."""
+        git = ["git-remote"]   # a folder without a repository: nothing is started, and the preset fails
+        for presets, statuses in ((git, [125, 125]), (["pip-index", *git], [125, DENIED])):
+            self.write_policy(limit(1) | {"profile": "p"}, profiles={"p": {"network": "egress", "allow_preset": presets}})
+            state = os.path.join(self.folder, "state-" + str(len(presets)))
+            with self.subTest(presets=presets):
+                self.assertEqual([self.run_once(state=state).returncode for _ in statuses], statuses)
 
     def test_a_window_ends(self):
         self.write_policy(limit(1, "1s"))
