@@ -10,6 +10,7 @@
 
 #include "engine/audit/folder.h"
 #include "engine/audit/line_reader.h"
+#include "engine/audit/remarks.h"
 #include "engine/audit/writer.h"
 
 namespace wardenv::engine {
@@ -82,6 +83,7 @@ class Verifier {
   std::string public_key_;
   bool anchored_ = false;   // the anchor's record was met
   bool held_met_ = false;
+  audit::Remarks remarks_;
   AuditVerdict verdict_;
 };
 
@@ -122,6 +124,7 @@ bool Verifier::take_line(std::string_view line, const std::string& file, std::ui
     return wrong(kind, "it " + std::string(describe(check)), file, number, before.seq + 1);
   }
   ++verdict_.records;
+  remarks_.take(line, end_.seq);
   if (snapshot_.anchor && end_.seq == snapshot_.anchor->written.seq) {
     anchored_ = end_.hash == snapshot_.anchor->written.hash;
     if (!anchored_) return wrong("anchor", "it is not the record that the anchor knows", file, number, end_.seq);
@@ -200,6 +203,7 @@ Result<AuditVerdict> Verifier::run() {
     }
     finish();
   }
+  for (std::string& note : remarks_.notes()) verdict_.notes.push_back(std::move(note));
   verdict_.last_seq = end_.seq;
   verdict_.last_hash = verdict_.records > 0 ? end_.hash : "";
   return std::move(verdict_);
