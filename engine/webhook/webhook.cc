@@ -43,14 +43,11 @@ Result<post::Url> parse(const std::string& url) {
 
 Result<WebhookTarget> webhook_target(const std::string& url, const std::string& secret_env) {
   if (const auto parsed = parse(url); !parsed) return tl::unexpected(parsed.error());
-  WebhookTarget target{.url = url};
-  if (secret_env.empty()) return target;
-  const char* secret = std::getenv(secret_env.c_str());
+  const char* secret = secret_env.empty() ? nullptr : std::getenv(secret_env.c_str());
   if (secret == nullptr || *secret == '\0') {
     return fail(ErrorCode::kBadInput, "the webhook's secret is not there: the variable `" + secret_env + "` is not set", "set it where wardenv is started");
   }
-  target.secret = secret;
-  return target;
+  return WebhookTarget{url, secret};
 }
 
 std::string approval_event(const policy::Approval& approval) {

@@ -14,7 +14,7 @@ namespace wardenv::engine {
 
 struct WebhookTarget {
   std::string url{};       // http:// or https://
-  std::string secret{};    // empty: not signed
+  std::string secret{};    // never empty: what is sent is signed
 };
 
 // Checks the URL and reads the secret from the environment. Error kBadInput: no such URL, or the variable is not set: then nothing

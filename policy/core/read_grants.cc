@@ -80,13 +80,25 @@ constexpr std::array<ApprovalField, 2> kWebhookFields = {{
      }},
 }};
 
-void read_webhook(Reading& reading, const Cursor& at, ApprovalSettings& to) {
+bool read_webhook_fields(Reading& reading, const Cursor& at, ApprovalSettings& to) {
   if (!to.webhook_url.empty()) reading.notes.error(at, "there can be one webhook");
-  if (!read_fields(reading, at, kWebhookFields, to, "an object {url, secret_env}")) return;
+  if (!read_fields(reading, at, kWebhookFields, to, "an object {url, secret_env}")) return false;
   if (at.node.find("url") == nullptr) reading.notes.error(at, "`url` is missing");
+  return true;
 }
 
-constexpr std::array<ApprovalField, 1> kNotifyFields = {{{"webhook", read_webhook}}};
+// Who can't tell that it comes from us can't act on it: it is always signed.
+void read_webhook(Reading& reading, const Cursor& at, ApprovalSettings& to) {
+  if (!read_webhook_fields(reading, at, to)) return;
+  if (at.node.find("secret_env") == nullptr) reading.notes.error(at, "`secret_env` is missing: the name of the variable with the secret that signs it");
+}
+
+// The older form says no variable.
+void read_older_webhook(Reading& reading, const Cursor& at, ApprovalSettings& to) {
+  if (read_webhook_fields(reading, at, to) && to.webhook_secret_env.empty()) to.webhook_secret_env = "WARDENV_WEBHOOK_SECRET";
+}
+
+constexpr std::array<ApprovalField, 1> kNotifyFields = {{{"webhook", read_older_webhook}}};
 
 constexpr std::array<ApprovalField, 4> kApprovalFields = {{
     {"timeout", [](Reading& reading, const Cursor& at, ApprovalSettings& to) { to.timeout = read_duration(reading.notes, at).value_or(to.timeout); }},

@@ -330,12 +330,13 @@ constexpr std::string_view kSchema = R"schema({
    "additionalProperties": false,
    "required": ["url"]
   },
+  "signed_webhook": {"$ref": "#/$defs/webhook", "required": ["secret_env"]},
   "approvals": {
    "type": "object",
    "properties": {
     "timeout": {"$ref": "#/$defs/duration"},
     "dedupe_window": {"$ref": "#/$defs/duration"},
-    "webhook": {"$ref": "#/$defs/webhook"},
+    "webhook": {"$ref": "#/$defs/signed_webhook"},
     "notify": {"type": "object", "properties": {"webhook": {"$ref": "#/$defs/webhook"}}, "additionalProperties": false}
    },
    "additionalProperties": false,

@@ -155,6 +155,7 @@ TEST_CASE("form B: approvals with conditions, their time, and spend") {
   CHECK(verdict(large) == "require_approval /tools/refund/rules/0");
   CHECK(large.approval->timeout == 30min);
   CHECK(document->approvals.webhook_url == "https://hooks.example/a");
+  CHECK(document->approvals.webhook_secret_env == "WARDENV_WEBHOOK_SECRET");   // signed, too
 }
 
 TEST_CASE("form C: the catalogue's rules, and the short fields of a tool") {
