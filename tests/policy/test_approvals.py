@@ -66,6 +66,43 @@ class Approvals(unittest.TestCase):
         self.assertEqual(json.loads(self.wardenv("list", "--json").stdout), [])
         self.assertEqual(len(json.loads(self.wardenv("list", "--all", "--json").stdout)), 1)
 
+    def test_who_decided_is_in_the_log(self):
+        yes, no = self.ask(), self.ask({**CALL, "cwd": "/elsewhere"})
+        self.assertEqual(self.wardenv("approve", yes, "--as", "ana").returncode, 0)
+        self.assertEqual(self.wardenv("deny", no, "--as", "ben", "--reason", "not there").returncode, 0)
+        self.assertEqual(self.wardenv("approve", no, "--as", "eve").returncode, 1)   # decides nothing, so it leaves nothing
+        done = execute([WARDENV, "audit", "show", "--json"], env=environment(state=self.state))
+        events = [record for record in map(json.loads, done.stdout.splitlines()) if record["event"] == "approval"]
+        self.assertEqual([(record["details"]["id"], record["details"]["by"], record["decision"], record.get("reason")) for record in events],
+                         [(yes, "ana", "allow", None), (no, "ben", "deny", "not there")])
+        self.assertEqual([len(record["details"]["fingerprint"]) for record in events], [64, 64])
+        self.assertEqual(execute([WARDENV, "audit", "verify"], env=environment(state=self.state)).returncode, 0)
+
+    def test_nothing_is_approved_that_can_not_be_written_down(self):
+        number = self.ask()
+        os.makedirs(self.state, exist_ok=True)
+        log = os.path.join(self.state, "audit")
+        with open(log, "w", encoding="utf-8"):
+            pass
+        self.assertEqual(self.wardenv("approve", number).returncode, 125)
+        self.assertEqual(self.stores("consume"), ["none"])
+        os.unlink(log)
+        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+        self.assertEqual(self.stores("consume"), ["taken", number])
+
+    @unittest.skipUnless(IS_ROOT, "needs two users")
+    def test_root_decides_for_the_user_whose_state_it_is(self):
+        number = self.ask()
+        user = shared_user()
+        os.chmod(self.folder, 0o755)
+        for folder, _, names in os.walk(self.state):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                os.chown(path, user.uid, user.gid)
+        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+        for folder, _, names in os.walk(self.state):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                self.assertEqual(os.stat(path).st_uid, user.uid, path)
+
     def test_denied_is_final(self):
         number = self.ask()
         self.assertEqual(self.wardenv("deny", number, "--reason", "not there", "--as", "ana").returncode, 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv approvals: list, show, approve, deny.
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "engine/gate/config.h"
 #include "engine/gate/stores.h"
@@ -94,13 +96,21 @@ std::string who(const Options& options) {
 }
 
 // The same folder as `run` and `serve` use.
-Result<std::string> store_path(const Options& options) {
+Result<std::string> state_folder(const Options& options) {
   auto config = engine::read_config(options.config);
   if (!config) return tl::unexpected(config.error());
   const bool from_config = !config->state.empty() && std::getenv("WARDENV_STATE") == nullptr;
   const std::string folder = from_config ? config->state : engine::state_folder();
   if (folder.empty()) return fail(ErrorCode::kHost, "there is no state folder: HOME is not set", "name one with WARDENV_STATE");
-  return engine::approvals_file(folder);
+  return folder;
+}
+
+// Root decides for the user whose state it is: what is written there stays that user's.
+Status become_owner(const std::string& folder) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(folder.c_str(), &info) < 0 || info.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) == 0 && ::setresgid(info.st_gid, info.st_gid, info.st_gid) == 0 && ::setresuid(info.st_uid, info.st_uid, info.st_uid) == 0) return {};
+  return fail_errno(ErrorCode::kHost, "cannot become the owner of `" + folder + "`");
 }
 
 // Where nothing ever waited nothing is made: looking must not leave a folder behind.
@@ -150,8 +160,31 @@ bool person_agrees(const Options& options) {
   return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes");
 }
 
-// A record never changes what it asks for: what was shown is what is approved.
-int approve(policy::ApprovalStore& store, const Options& options) {
+// What a person decided, on disk when it answers without an error.
+Status write_down(const std::string& folder, const policy::Approval& approval, const char* decision, const Options& options) {
+  const policy::ApprovalCall& call = approval.call;
+  engine::AuditRecord record;
+  record.event = "approval";
+  record.grant = call.grant;
+  record.tool = call.tool;
+  record.decision = decision;
+  record.rule = call.rule;
+  record.reason = options.reason;
+  record.policy_digest = call.policy_digest;
+  record.profile = call.profile;
+  record.workspace = call.workspace;
+  record.cwd = call.cwd;
+  record.venv = call.venv;
+  record.program = call.program;
+  record.program_identity = call.program_identity;
+  record.details_json = nlohmann::json{{"id", approval.id}, {"by", options.as}, {"fingerprint", approval.fingerprint}}.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  engine::Stores stores(folder, {});
+  auto log = stores.audit();
+  return log ? (*log)->append(record, engine::Durable::kYes) : Status(tl::unexpected(log.error()));
+}
+
+// A record never changes what it asks for: what was shown is what is approved. Written down first: nothing passes that the log does not know of.
+int approve(policy::ApprovalStore& store, const Options& options, const std::string& folder) {
   const auto asked = store.show(options.id);
   if (!asked) return refuse(asked.error());
   if (asked->state == policy::ApprovalState::kPending) {
@@ -161,20 +194,25 @@ int approve(policy::ApprovalStore& store, const Options& options) {
       return kNo;
     }
   }
-  const auto approved = store.approve(options.id, who(options));
+  if (asked->state == policy::ApprovalState::kPending) {
+    if (const Status written = write_down(folder, *asked, "allow", options); !written) return complain(written.error());
+  }
+  const auto approved = store.approve(options.id, options.as);
   if (!approved) return refuse(approved.error());
   std::printf("approved: this call may be made once until %s\n", utc(approved->expires_at).c_str());
   return 0;
 }
 
-int deny(policy::ApprovalStore& store, const Options& options) {
-  const auto denied = store.deny(options.id, who(options), options.reason);
+int deny(policy::ApprovalStore& store, const Options& options, const std::string& folder) {
+  const auto denied = store.deny(options.id, options.as, options.reason);
   if (!denied) return refuse(denied.error());
   std::printf("denied: %s\n", denied->id.c_str());
-  return 0;
+  const Status written = write_down(folder, *denied, "deny", options);
+  return written ? 0 : complain(written.error());
 }
 
-int run_action(const Options& options, const std::string& path) {
+int run_action(const Options& options, const std::string& folder) {
+  const std::string path = engine::approvals_file(folder);
   if (is_missing(path)) {
     if (options.action == "list") return list(nullptr, options);
     return refuse({ErrorCode::kNotFound, "there is no approval " + in_quotes_ascii(options.id), "nothing has waited in this state folder", 0});
@@ -183,7 +221,7 @@ int run_action(const Options& options, const std::string& path) {
   if (!store) return complain(store.error());
   if (options.action == "list") return list(store->get(), options);
   if (options.action == "show") return show(**store, options);
-  return options.action == "approve" ? approve(**store, options) : deny(**store, options);
+  return options.action == "approve" ? approve(**store, options, folder) : deny(**store, options, folder);
 }
 
 }  // namespace
@@ -193,11 +231,13 @@ int approvals_command(const Arguments& arguments) {
     std::fputs(kHelp, arguments.empty() ? stderr : stdout);
     return arguments.empty() ? kCannot : std::fflush(stdout) == 0 ? 0 : kCannot;
   }
-  const auto options = parse(arguments);
+  auto options = parse(arguments);
   if (!options) return complain(options.error());
-  const auto path = store_path(*options);
-  if (!path) return complain(path.error());
-  const int status = run_action(*options, *path);
+  const auto folder = state_folder(*options);
+  if (!folder) return complain(folder.error());
+  options->as = who(*options);
+  if (const Status owner = become_owner(*folder); !owner) return complain(owner.error());
+  const int status = run_action(*options, *folder);
   return std::fflush(stdout) == 0 ? status : kCannot;
 }
 
