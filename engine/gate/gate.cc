@@ -44,6 +44,8 @@ std::vector<std::string> deciding_files(const Edition& edition, const std::strin
   return files;
 }
 
+std::string hook_words(const std::string& reason) { return "a hook withholds the output: " + reason; }
+
 }  // namespace
 
 struct Gate::Impl {
@@ -70,6 +72,14 @@ struct Gate::Impl {
     }
     if (callback) callback(line);
   }
+  void edited() {
+    steps.write_edit(*source->edition(), {});
+    changed();
+  }
+  void edit_refused(std::string_view line) {
+    steps.write_edit(*source->edition(), line);
+    notice(line);
+  }
   void changed() {
     std::function<void()> callback;
     {
@@ -93,7 +103,7 @@ Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
   std::shared_ptr<Gate> gate(new Gate(std::move(impl)));
   if (options.watch == Watch::kYes) {
     Impl* own = gate->impl_.get();
-    WARDENV_TRY(own->source->watch([own] { own->changed(); }, [own](std::string_view line) { own->notice(line); }));
+    WARDENV_TRY(own->source->watch([own] { own->edited(); }, [own](std::string_view line) { own->edit_refused(line); }));
   }
   return gate;
 }
@@ -112,6 +122,14 @@ Admission Gate::admit(const ToolCall& call) {
   } else {
     steps.undo(judging);
   }
+  return std::move(judging.admission);
+}
+
+Admission Gate::refuse(const ToolCall& call, std::string rule, std::string reason) {
+  Judging judging{.call = call, .edition = impl_->source->edition(), .pending = std::make_shared<Admission::Pending>()};
+  judging.admission.run_id = call.run_id.empty() ? new_run_id() : call.run_id;
+  judging.no(std::move(rule), std::move(reason));
+  impl_->steps.undo(judging);
   return std::move(judging.admission);
 }
 
@@ -153,18 +171,20 @@ Status Gate::choose_profile(const Admission& admission, std::string_view name, R
   return ask_for_profile(found->second, request, asked);
 }
 
-void Gate::finish(const Admission& admission, RunReport& report) {
+Gate::Withheld Gate::finish(const Admission& admission, RunReport& report) {
   report.decision = DecisionSummary{std::string(to_string(admission.decision.effect)), admission.decision.rule, admission.decision.reason};
-  if (!admission.allowed() || admission.pending->finished.exchange(true)) return;
+  if (!admission.allowed() || admission.pending->finished.exchange(true)) return {};
   Admission::Pending& pending = *admission.pending;
   const std::string outcome(to_string(report.outcome));
   if (!report.entered) impl_->steps.give_back(pending);
-  if (auto reason = report.entered ? Steps::ask_after(admission, outcome) : std::nullopt) {
+  Withheld withheld = report.entered ? Steps::ask_after(admission, outcome) : std::nullopt;
+  if (withheld) {
     report.out = {"", report.out.bytes, report.out.bytes > 0};
-    report.err = {"wardenv: a hook of the policy withholds the output: " + *reason + "\n", report.err.bytes, true};
+    report.err = {"wardenv: a hook of the policy withholds the output: " + *withheld + "\n", report.err.bytes, true};
   }
   AuditRecord end;
   end.outcome = outcome;
+  end.reason = withheld ? hook_words(*withheld) : report.error ? report.error->message : "";
   end.exit_code = report.exit_code;
   end.usage = report.usage;
   for (const EgressConnection& item : report.connections) {
@@ -175,15 +195,18 @@ void Gate::finish(const Admission& admission, RunReport& report) {
     end.connections.push_back({item.host, item.port, verdict, item.reason, item.count, item.bytes_up, item.bytes_down});
   }
   impl_->steps.write_end(admission, std::move(end));
+  return withheld;
 }
 
-void Gate::finish(const Admission& admission, std::string_view outcome, Entered entered) {
-  if (!admission.allowed() || admission.pending->finished.exchange(true)) return;
+Gate::Withheld Gate::finish(const Admission& admission, std::string_view outcome, Entered entered) {
+  if (!admission.allowed() || admission.pending->finished.exchange(true)) return {};
   if (entered == Entered::kNo) impl_->steps.give_back(*admission.pending);
-  if (entered == Entered::kYes) (void)Steps::ask_after(admission, outcome);
+  Withheld withheld = entered == Entered::kYes ? Steps::ask_after(admission, outcome) : std::nullopt;
   AuditRecord end;
   end.outcome = outcome;
+  if (withheld) end.reason = hook_words(*withheld);
   impl_->steps.write_end(admission, std::move(end));
+  return withheld;
 }
 
 bool Gate::decides(const std::string& path, const std::string& workspace) const {

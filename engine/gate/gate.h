@@ -44,6 +44,7 @@ struct ToolCall {
   std::string run_id{};           // empty: a new one
   std::string venv{};             // absolute, without symbolic links; empty: none
   std::optional<sandbox::Program> program{};   // the file that the command was looked up to
+  std::string unjudgeable{};      // why no rule can be asked about it, and so it is denied; empty: they can
 };
 
 // What came of judging a call. Only with Effect::kAllow may anything happen. Copies share what finish() gives back, once.
@@ -75,6 +76,9 @@ class Gate {
   // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
   Admission admit(const ToolCall& call);
 
+  // A call that was refused before it could be judged: written down as any other denial.
+  Admission refuse(const ToolCall& call, std::string rule, std::string reason);
+
   // What the document alone says (admit() can only be stricter, or need what a person has to approve): no hook is asked, nothing is counted, approved or written down. For a look at what would be done;
   // finish() does nothing with it.
   [[nodiscard]] Admission preview(const ToolCall& call) const;
@@ -91,9 +95,11 @@ class Gate {
   static Status choose_profile(const Admission& admission, std::string_view name, RunRequest& request, std::vector<std::string>& asked);
 
   // The end of an allowed call: hooks, audit, and the quotas back if no sandbox was entered. Sets the report's decision; a hook that denies
-  // takes the output out of it. Once for each admission; later calls do nothing.
-  void finish(const Admission& admission, RunReport& report);
-  void finish(const Admission& admission, std::string_view outcome, Entered entered);
+  // takes the output out of it. Once for each admission; later calls do nothing. Answers what the hook said where one denied: then the caller
+  // may be shown nothing of what came of the call.
+  using Withheld = std::optional<std::string>;
+  Withheld finish(const Admission& admission, RunReport& report);
+  [[nodiscard]] Withheld finish(const Admission& admission, std::string_view outcome, Entered entered);
 
   // Whether a path of that workspace leads to the policy itself, to a program of its hooks, or to a file that one is called with: no tool may
   // write those.

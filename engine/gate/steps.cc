@@ -126,6 +126,7 @@ void Steps::notice(const char* what, const Error& error) const {
 }
 
 bool Steps::judge(Judging& judging) const {
+  if (!judging.call.unjudgeable.empty()) return judging.no("(malformed call)", judging.call.unjudgeable);
   auto arguments = policy::parse_arguments(judging.call.arguments_json);
   if (!arguments) return judging.no("(malformed call)", arguments.error().message);
   const policy::ResolvePath resolve = path_resolver(judging.call.cwd);
@@ -259,6 +260,14 @@ void Steps::write_end(const Admission& admission, AuditRecord end) {
   end.policy_digest = pending.edition->digest_sha256;
   end.profile = admission.decision.profile;
   if (const Status written = write(end, Durable::kNo); !written) notice("audit", written.error());
+}
+
+void Steps::write_edit(const Edition& in_force, std::string_view refusal) {
+  AuditRecord record;
+  record.event = refusal.empty() ? "policy" : "policy_refused";
+  record.policy_digest = in_force.digest_sha256;
+  record.reason = refusal;
+  if (const Status written = write(record, Durable::kNo); !written) notice("audit", written.error());
 }
 
 }  // namespace wardenv::engine

@@ -47,6 +47,24 @@ class Edited(unittest.TestCase):
         self.assertTrue(wait_until(lambda: all(word.encode() in b"".join(server.errors) for word in words)), server.errors)
 
 
+class AtTheStart(Edited):
+    def test_a_server_that_is_nobody_says_so(self):
+        def start(*options):
+            argv = [wt.WARDENV, "serve", *options, "--workspace", self.workspace, "--policy", os.path.join(self.root, "policy.json")]
+            return wt.execute(argv, env=wt.environment(state=os.path.join(self.root, "state")), cwd=self.root)
+
+        self.edit(json.dumps({"version": "1", "default": "allow", "grants": {"ci": {}, "dev": {}}}))
+        for options in (["--stdio"], ["--http", "127.0.0.1:0"]):
+            done = start(*options)
+            self.assertEqual(done.returncode, 125, done)
+            self.assertIn(b"--grant: ci, dev", done.stderr)
+        self.assertEqual(start("--stdio", "--grant", "x").returncode, 125)
+        self.assertEqual(start("--stdio", "--grant", "ci").returncode, 0)   # the control: end of input ends it
+        self.edit(policy())
+        self.assertEqual(start("--stdio", "--grant", "ci").returncode, 125)
+        self.assertEqual(start("--stdio").returncode, 0)
+
+
 class OverStdio(Edited):
     def names(self, server, message):
         return {tool["name"] for tool in server.ask(message)["result"]["tools"]}

@@ -69,8 +69,9 @@ class Told(Project):
 
     def test_output_that_a_hook_withholds_is_not_shown_before(self):
         hook = os.path.join(self.root, "hook.py")
-        with open(hook, "w") as file:
-            file.write(f"#!{sys.executable} -I\nprint('{{\"decision\": \"deny\", \"reason\": \"withheld\"}}')\n")
+        with open(hook, "w") as file:   # what is told of runs may be told, what came of them not
+            file.write(f"#!{sys.executable} -I\nimport json, sys\ngiven = json.load(sys.stdin)\n"
+                       "print(json.dumps({'decision': 'allow' if given['tool'] == 'run_status' else 'deny', 'reason': 'withheld'}))\n")
         os.chmod(hook, 0o755)
         words = ("sh", "-c", f"echo {SECRET}; sleep 4")
         server = self.serve({**ALLOW, "hooks": [{"name": "reader", "event": "after_run", "run": [hook], "timeout": "20s"}]})
@@ -84,6 +85,41 @@ class Told(Project):
         self.assertIn("withheld", status["stderr"], status)
         told = [each["message"] for each in told] + [json.dumps(each.get("result")) for each in server.seen]
         self.assertEqual([text for text in told if SECRET in text.replace(words[2], "")], [])     # but for the command itself, which the client wrote
+
+    def test_what_a_hook_withholds_is_no_tools_answer(self):
+        hook = os.path.join(self.root, "hook.py")
+        with open(hook, "w") as file:
+            file.write(f"#!{sys.executable} -I\nimport json, sys\nargs = json.load(sys.stdin)['arguments']\n"
+                       f"print(json.dumps({{'decision': 'deny' if 'hide' in json.dumps(args) else 'allow', 'reason': 'not for you'}}))\n")
+        os.chmod(hook, 0o755)
+        self.serve({**ALLOW, "hooks": [{"name": "reader", "event": "after_run", "run": [hook], "timeout": "20s"}]})
+        for name in ("hide.txt", "open.txt"):
+            with open(os.path.join(self.workspace, name), "w") as file:
+                file.write(SECRET)
+        os.mkdir(os.path.join(self.workspace, "hide"))
+        with open(os.path.join(self.workspace, "hide", SECRET), "w"):
+            pass
+        self.assertEqual(self.here("read_file", path="open.txt")["text"], SECRET)   # the control
+        for name, arguments in (("read_file", {"path": "hide.txt"}), ("list_files", {"path": "hide"}), ("describe_environment", {"current_working_dir": os.path.join(self.workspace, "hide")}),
+                                ("run_in_venv", self.in_venv("cat", "hide.txt"))):
+            with self.subTest(tool=name):
+                answer = self.server.ask(call(name, arguments, id=name))
+                self.assertNotIn(SECRET, json.dumps(answer))
+                self.assertIn("not for you", json.dumps(answer))
+        log = subprocess.run([wt.WARDENV, "audit", "show", "--json"], capture_output=True, env=wt.environment(state=os.path.join(self.root, "state")), check=True).stdout
+        reasons = [record.get("reason", "") for record in map(json.loads, log.splitlines()) if record["event"] == "finish"]
+        self.assertEqual(sum("not for you" in reason for reason in reasons), 4)
+
+    def test_a_call_of_a_hidden_tool_is_answered_as_of_none_and_written_down(self):
+        server = self.serve({**ALLOW, "hide": ["remove_package"]})
+        answers = []
+        for name in ("remove_package", "no_such_tool"):
+            error = server.ask(call(name, {"package_name": "x"}, id=name))["error"]
+            answers.append((error["code"], error["message"].replace(name, "NAME")))
+        self.assertEqual(answers[0], answers[1])
+        log = subprocess.run([wt.WARDENV, "audit", "show", "--json"], capture_output=True, env=wt.environment(state=os.path.join(self.root, "state")), check=True).stdout
+        refused = {record["tool"]: (record["decision"], record["rule"]) for record in map(json.loads, log.splitlines()) if record["event"] == "admit"}
+        self.assertEqual(refused, {"remove_package": ("deny", "(hidden)"), "no_such_tool": ("deny", "(unknown tool)")})
 
     def test_output_that_a_hook_lets_pass_is_there_at_the_end(self):
         hook = os.path.join(self.root, "hook.py")

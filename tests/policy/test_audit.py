@@ -59,6 +59,59 @@ class AuditTest(unittest.TestCase):
         self.assertEqual((record["decision"], record["tool"]), ("deny", "run_in_venv"))
         self.assertIn("deny_if", record["rule"])
 
+    def test_what_was_refused_before_it_could_be_judged_is_recorded(self):
+        self.assertEqual(self.run_it("true").status, 0)   # the control
+        argv = [WARDENV.encode(), b"run", b"--no-venv", b"--workspace", self.workspace.encode(), b"--policy", self.policy.encode(), b"--", b"touch", b"\xff"]
+        done = execute(argv, env=environment(state=self.state))
+        self.assertEqual(done.returncode, 77, done)
+        self.assertEqual(os.listdir(self.workspace), [])
+        record = self.records()[-1]
+        self.assertEqual((record["event"], record["decision"], record["rule"]), ("admit", "deny", "(malformed call)"))
+        self.assertIn("not UTF-8", record["reason"])
+        done = execute([WARDENV, "run", "--no-venv", "--workspace", self.workspace + "/none", "--policy", self.policy, "--", "true"], env=environment(state=self.state))
+        self.assertEqual(done.returncode, 125, done)
+        record = self.records()[-1]
+        self.assertEqual((record["event"], record["decision"]), ("admit", "deny"))
+        self.assertIn("/none", record["reason"])
+
+    def test_what_is_asked_for_beyond_the_grant_is_recorded_with_its_reason(self):
+        for options in (["--memory", "900G"], ["--network", "host"]):
+            run = run_wardenv(["--no-venv", "--workspace", self.workspace, "--policy", self.policy, *options], ["true"], env=environment(state=self.state))
+            self.assertEqual(run.status, 125, run)
+            record = self.records()[-1]
+            self.assertEqual((record["event"], record["outcome"]), ("finish", "setup_failed"))
+            self.assertIn(options[0], record["reason"])
+
+    def test_a_run_without_an_end_is_noted(self):
+        self.run_it("true")
+        self.assertEqual([note for note in json.loads(self.audit("verify", "--json").stdout)["notes"] if "no end" in note], [])
+        argv = [WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", "sh", "-c", "echo in; sleep 100"]
+        process = subprocess.Popen(argv, env=environment(state=self.state), stdout=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.assertEqual(process.stdout.readline(), b"in\n")
+        process.kill()
+        process.wait()
+        done = self.audit("verify", "--json")
+        self.assertEqual(done.returncode, 0, done)
+        note, = [note for note in json.loads(done.stdout)["notes"] if "no end" in note]
+        admitted = [record for record in self.records() if record["event"] == "admit"][-1]
+        self.assertIn("1 calls that were allowed have no end", note)
+        self.assertIn(f"record {admitted['seq']} (run {admitted['run_id']})", note)
+
+    def test_a_cut_that_was_healed_is_noted(self):
+        self.run_it("true")
+        self.run_it("false")
+        self.assertEqual(self.audit("verify").returncode, 0)
+        self.write(self.lines()[:-1])   # the refusal, which was not synced
+        self.assertEqual(self.audit("verify").returncode, 1)
+        self.run_it("true")
+        done = self.audit("verify", "--json")
+        self.assertEqual(done.returncode, 0, done)
+        healed, = [record for record in self.records() if record["event"] == "healed"]
+        note, = [note for note in json.loads(done.stdout)["notes"] if "gone" in note]
+        self.assertIn(f"record {healed['seq']} says that before it 1 records", note)
+        self.assertIn(note, self.audit("verify").stdout.decode())
+
     def test_show_filters(self):
         first, second = self.run_it("true"), self.run_it("true")
         self.assertEqual({record["run_id"] for record in self.records("--run", first.report["run_id"])}, {first.report["run_id"]})

@@ -52,12 +52,22 @@ void submit(Core& core, Pool& pool, const std::shared_ptr<RunningCall>& call) {
   if (!pool.submit([&core, call] { run(core, *call); })) finish(*call, failed(kBusyText));
 }
 
+// What is hidden and what never was are answered alike, and as late: after it was noted.
+void refuse_unknown(Core& core, const ExchangePtr& exchange) {
+  const auto note = [&core, exchange] {
+    const std::string& name = *exchange->text_param("name");
+    core.features.note_unknown(name, arguments_of(*exchange), exchange->caller);
+    exchange->refuse(kInvalidParams, "unknown tool `" + name.substr(0, 128) + "`");
+  };
+  if (!core.quick.submit(note)) exchange->refuse(kBusy, kBusyText);
+}
+
 }  // namespace
 
 void call_tool(Core& core, const ExchangePtr& exchange) {
   const std::string* name = exchange->text_param("name");
   const Lane lane = name == nullptr ? Lane::kInline : core.features.lane_of(*name, exchange->caller);
-  if (lane == Lane::kUnknown) return exchange->refuse(kInvalidParams, "unknown tool `" + name->substr(0, 128) + "`");
+  if (lane == Lane::kUnknown) return refuse_unknown(core, exchange);
   const LongRunning long_running = name == nullptr ? LongRunning::kNo : facts_of(core, *name, exchange->caller).long_running;
   if (long_running == LongRunning::kRequired && !exchange->knows_tasks()) {
     return exchange->refuse(kMissingCapability, "this tool needs the extension io.modelcontextprotocol/tasks", kTasksMissing);

@@ -24,6 +24,7 @@ ToolResult input_required() { return {.ending = Ending::kInputRequired}; }
 void Features::attach(Changes) {}
 bool Features::tools_changed_for(const std::string&) { return true; }
 bool Features::has_grant(const std::string&) { return true; }
+void Features::note_unknown(std::string_view, const nlohmann::json&, const Caller&) {}
 bool Features::session_has_runs(const Caller&) { return false; }
 void Features::session_ended(const std::string&) {}
 

@@ -218,6 +218,9 @@ class Features {
   // REQUIRES: lane_of did not say kUnknown. `arguments` is an object.
   virtual ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) = 0;
 
+  // A call of a tool for which lane_of said kUnknown was refused, for whoever keeps a log. `arguments`: any JSON. May wait, as a quick call may.
+  virtual void note_unknown(std::string_view tool, const nlohmann::json& arguments, const Caller& caller);
+
   // Whether something that a session started goes on in the background.
   virtual bool session_has_runs(const Caller& caller);
   // A legacy session is over (ended by its client, or idle for too long): what it left running in the background should go.

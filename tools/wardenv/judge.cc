@@ -28,6 +28,22 @@ Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::Ope
   return engine::Gate::open({.policy_file = options.policy, .quota_store = config->quota_store, .open_log = open_log});
 }
 
+engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd) {
+  const engine::RunRequest& request = options.request;
+  const nlohmann::json arguments = {{"current_working_dir", cwd},
+                                    {"command", request.argv.front()},
+                                    {"args", std::vector<std::string>(request.argv.begin() + 1, request.argv.end())}};
+  engine::ToolCall call{.tool = "run_in_venv", .grant = options.grant, .run_id = engine::new_run_id()};
+  try {
+    call.arguments_json = arguments.dump();
+  } catch (const nlohmann::json::exception&) {
+    // For the log alone: no rule may see another text than the command would get.
+    call.arguments_json = arguments.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    call.unjudgeable = "an argument of the command is not UTF-8, which a policy can't judge";
+  }
+  return call;
+}
+
 Result<engine::ToolCall> call_of(const RunOptions& options) {
   const engine::RunRequest& request = options.request;
   auto workspace = engine::resolve_path(request.workspace);
@@ -36,15 +52,9 @@ Result<engine::ToolCall> call_of(const RunOptions& options) {
   if (request.cwd) cwd = request.cwd->starts_with('/') ? *request.cwd : cwd + "/" + *request.cwd;
   auto real = engine::resolve_path(cwd);
   if (!real) return fail(ErrorCode::kNotFound, "--cwd " + real.error().message);
-  const nlohmann::json arguments = {{"current_working_dir", real->real},
-                                    {"command", request.argv.front()},
-                                    {"args", std::vector<std::string>(request.argv.begin() + 1, request.argv.end())}};
-  engine::ToolCall call{.tool = "run_in_venv", .grant = options.grant, .cwd = real->real, .workspace = workspace->real, .run_id = engine::new_run_id()};
-  try {
-    call.arguments_json = arguments.dump();
-  } catch (const nlohmann::json::exception&) {
-    return fail(ErrorCode::kBadInput, "an argument of the command is not UTF-8, which a policy can't judge");
-  }
+  engine::ToolCall call = call_as_asked(options, real->real);
+  call.cwd = real->real;
+  call.workspace = workspace->real;
   return call;
 }
 

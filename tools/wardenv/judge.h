@@ -13,7 +13,10 @@ namespace wardenv::cli {
 // policy goes into `options` where no option said it.
 Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::OpenLog open_log);
 
-// The command as a call of run_in_venv with {current_working_dir, command, args} (interfaces.md).
+// The command as a call of run_in_venv in `cwd`, as it was asked for: nothing of it is looked up.
+engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd);
+
+// The command as a call of run_in_venv with {current_working_dir, command, args} (interfaces.md). Error kNotFound: its folders are not there.
 Result<engine::ToolCall> call_of(const RunOptions& options);
 
 // Names in `call` what `request` will run with (its virtual environment, and the file that its command was looked up to) and holds the request to it.

@@ -70,7 +70,10 @@ engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) 
   if (*gate == nullptr) return run_unjudged(engine, options);
   (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
   auto call = call_of(options);
-  if (!call) return failed(call.error());
+  if (!call) {
+    (*gate)->refuse(call_as_asked(options, options.request.cwd.value_or(options.request.workspace)), "(malformed call)", call.error().message);
+    return failed(call.error());
+  }
   if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
   return judge_and_run(**gate, std::move(*call), options, engine);
 }

@@ -34,8 +34,8 @@ ToolResult with_files(Call& call, const Place& folder, Work work) {
   auto admitted = call.admit(folder);
   if (!admitted) return call.refusal();
   ToolResult result = work(*admitted);
-  admitted->finish(call.service().gate, result.ending == Ending::kDone ? "done" : "failed", engine::Entered::kYes);
-  return result;
+  const auto withheld = admitted->finish(call.service().gate, result.ending == Ending::kDone ? "done" : "failed", engine::Entered::kYes);
+  return withheld ? withheld_result(*withheld) : std::move(result);
 }
 
 // Ends the part at a whole character, unless there is none.

@@ -64,8 +64,8 @@ ToolResult look_after(Call& call, Work work) {
   auto admitted = call.admit(folder);
   if (!admitted) return call.refusal();
   ToolResult result = work(owner_of(call.context().caller()));
-  admitted->finish(call.service().gate, result.ending == Ending::kDone ? "done" : "failed", engine::Entered::kYes);
-  return result;
+  const auto withheld = admitted->finish(call.service().gate, result.ending == Ending::kDone ? "done" : "failed", engine::Entered::kYes);
+  return withheld ? withheld_result(*withheld) : std::move(result);
 }
 
 // Output that a hook may withhold comes when the hook has seen it, at the end.
@@ -96,7 +96,7 @@ ToolResult call_start_run(Call& call) {
                                                       call.context().caller().grant)   // many sessions have no more places than one
                                  : Result<std::string>(tl::unexpected(ready.error()));
   if (!id) {
-    admitted->finish(service.gate, "failed", engine::Entered::kNo);
+    admitted->drop(service.gate, "failed");
     return error_result(id.error());
   }
   return object_result({{"run_id", *id}, {"state", "running"}, {"error", nullptr}});

@@ -75,9 +75,9 @@ class Operation {
     return runner;
   }
 
-  void finish(Outcomes& outcomes) {
+  [[nodiscard]] engine::Gate::Withheld finish(Outcomes& outcomes) {
     if (outcomes.report) return admitted_.finish(call_.service().gate, *outcomes.report);
-    admitted_.finish(call_.service().gate, outcomes.error ? "failed" : "done", entered_ || !outcomes.error ? engine::Entered::kYes : engine::Entered::kNo);
+    return admitted_.finish(call_.service().gate, outcomes.error ? "failed" : "done", entered_ || !outcomes.error ? engine::Entered::kYes : engine::Entered::kNo);
   }
 
  private:
@@ -91,7 +91,7 @@ class Operation {
 // A profile that leaves the workspace read-only leaves pyproject.toml alone too.
 std::optional<ToolResult> refuse_read_only(Call& call, const Admitted& admitted) {
   if (admitted.request.access != engine::Access::kReadOnly) return {};
-  admitted.finish(call.service().gate, "refused", engine::Entered::kNo);
+  admitted.drop(call.service().gate, "refused");
   return error_result({ErrorCode::kBadInput, "the policy's profile gives this tool the workspace read-only, so pyproject.toml can't be edited", "another profile is needed", 0});
 }
 
@@ -109,8 +109,8 @@ ToolResult operate(Call& call, const Place& folder, const char* what, Work work)
   if (auto refusal = refuse_read_only(call, *admitted)) return std::move(*refusal);
   Operation operation(call, *admitted, what);
   Outcomes outcomes = work(operation.runner());
-  operation.finish(outcomes);
-  return outcomes_result(outcomes);
+  const auto withheld = operation.finish(outcomes);
+  return withheld ? withheld_result(*withheld) : outcomes_result(outcomes);
 }
 
 Requirement read_requirement(Call& call, const std::string& text, const char* argument) {
@@ -217,7 +217,7 @@ ToolResult call_list_packages(Call& call) {
   Operation operation(call, *admitted, "listing packages");
   engine::EnvironmentList list;
   Outcomes outcomes = engine::list_packages(operation.runner(), folder, list);
-  operation.finish(outcomes);
+  if (const auto withheld = operation.finish(outcomes)) return withheld_result(*withheld);
   if (outcomes.error) return error_result(*outcomes.error);
   auto text = engine::find_project(folder).and_then([](const engine::Project& found) { return engine::read_pyproject_text(found.folder); });
   const auto project = text ? engine::read_pyproject(*text).value_or(engine::Pyproject{}) : engine::Pyproject{};
@@ -238,8 +238,8 @@ ToolResult call_describe_environment(Call& call) {
   object["venv"] = venv_object(folder);
   object["installer"] = call.service().installer.kind == engine::InstallerKind::kUv ? "uv" : "pip";
   object["error"] = nullptr;
-  admitted->finish(call.service().gate, "done", engine::Entered::kYes);
-  return object_result(object);
+  const auto withheld = admitted->finish(call.service().gate, "done", engine::Entered::kYes);
+  return withheld ? withheld_result(*withheld) : object_result(object);
 }
 
 }  // namespace wardenv::mcp

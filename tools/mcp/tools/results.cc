@@ -94,6 +94,11 @@ ToolResult bad_arguments(const std::string& problem) {
   return failed_object({{"error", {{"code", "bad_arguments"}, {"message", printable(problem)}, {"hint", "mend the arguments and call again"}}}});
 }
 
+ToolResult withheld_result(const std::string& reason) {
+  return failed_object({{"error", {{"code", "withheld"}, {"message", printable("a hook of the policy withholds the result: " + reason)},
+                                   {"hint", "the call was carried out; what came of it is not shown"}}}});
+}
+
 ToolResult outcomes_result(const engine::Outcomes& outcomes) {
   json object;
   object["ok"] = !outcomes.error;

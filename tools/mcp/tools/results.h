@@ -23,6 +23,9 @@ ToolResult refused(const engine::Admission& admission);
 ToolResult error_result(const Error& error);
 ToolResult bad_arguments(const std::string& problem);
 
+// In the place of what came of a call, where a hook of the policy withholds it.
+ToolResult withheld_result(const std::string& reason);
+
 ToolResult object_result(const nlohmann::ordered_json& object);
 
 // The result object of init, sync, add_package, add_packages and remove_package.

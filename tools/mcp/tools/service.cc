@@ -28,12 +28,22 @@ Shown Admitted::shown() const {
   return std::any_of(admissions.begin(), admissions.end(), engine::Gate::is_reviewed) ? Shown::kNothing : Shown::kOutput;
 }
 
-void Admitted::finish(engine::Gate& gate, engine::RunReport& report) const {
-  for (const engine::Admission& admission : admissions) gate.finish(admission, report);
+engine::Gate::Withheld Admitted::finish(engine::Gate& gate, engine::RunReport& report) const {
+  engine::Gate::Withheld withheld;
+  for (const engine::Admission& admission : admissions) {
+    auto now = gate.finish(admission, report);
+    if (now) withheld = std::move(now);
+  }
+  return withheld;
 }
 
-void Admitted::finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const {
-  for (const engine::Admission& admission : admissions) gate.finish(admission, outcome, entered);
+engine::Gate::Withheld Admitted::finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const {
+  engine::Gate::Withheld withheld;
+  for (const engine::Admission& admission : admissions) {
+    auto now = gate.finish(admission, outcome, entered);
+    if (now) withheld = std::move(now);
+  }
+  return withheld;
 }
 
 engine::Place Call::folder(bool required) {
@@ -96,7 +106,7 @@ bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& a
   }
   // A hidden tool is answered as one that does not exist.
   const bool hidden = admission.decision.rule == "(hidden)";
-  refusal_ = hidden ? protocol_error(kUnknownTool, "Unknown tool: " + std::string(tool_)) : refused(admission);
+  refusal_ = hidden ? protocol_error(kUnknownTool, "unknown tool `" + std::string(tool_) + "`") : refused(admission);
   return false;
 }
 
@@ -120,6 +130,7 @@ engine::RunRequest Call::foresee(const engine::Place& folder, engine::RunRequest
 
 std::optional<Admitted> Call::admit(const engine::Place& folder, engine::RunRequest request, const std::vector<std::string>& asked) {
   if (const auto problem = arguments_.problem()) {
+    (void)service_.gate.refuse(as_call_of(tool_, folder), "(malformed call)", *problem);
     refusal_ = bad_arguments(*problem);
     return {};
   }
@@ -139,7 +150,7 @@ std::optional<Admitted> Call::admit(const engine::Place& folder, engine::RunRequ
     admitted.request.run_id = admitted.admissions[0].run_id;
     return admitted;
   }
-  admitted.finish(service_.gate, "refused", engine::Entered::kNo);
+  admitted.drop(service_.gate, "refused");
   return {};
 }
 

@@ -44,8 +44,11 @@ struct Admitted {
 
   // Whether a hook may withhold the output: then nothing of it is shown before finish().
   [[nodiscard]] Shown shown() const;
-  void finish(engine::Gate& gate, engine::RunReport& report) const;
-  void finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const;
+  // Answers what a hook said that withholds what came of the call.
+  engine::Gate::Withheld finish(engine::Gate& gate, engine::RunReport& report) const;
+  [[nodiscard]] engine::Gate::Withheld finish(engine::Gate& gate, std::string_view outcome, engine::Entered entered) const;
+  // The end of a call that did nothing.
+  void drop(engine::Gate& gate, std::string_view outcome) const { (void)finish(gate, outcome, engine::Entered::kNo); }
 };
 
 class Call {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 #include "engine/spec_builder.h"
 #include "tools/mcp/tools/results.h"
@@ -78,11 +79,19 @@ class Tools final : public Features {
 
   ToolResult call_tool(std::string_view tool, const nlohmann::json& arguments, CallContext& context) override try {
     const ToolEntry* entry = find(tool);
-    if (entry == nullptr) return protocol_error(-32602, "Unknown tool: " + std::string(tool));
+    if (entry == nullptr) return protocol_error(-32602, "unknown tool `" + std::string(tool.substr(0, 128)) + "`");
     Call call(service_, entry->tool.name, arguments, context);
     return entry->call(call);
   } catch (const std::exception& error) {
     return error_result({ErrorCode::kInternal, error.what(), "", 0});
+  }
+
+  void note_unknown(std::string_view tool, const nlohmann::json& arguments, const Caller& caller) override {
+    constexpr std::size_t kLongestName = 256;
+    const bool hidden = find(tool) != nullptr;
+    (void)service_.gate.refuse({.tool = std::string(tool.substr(0, kLongestName)), .arguments_json = arguments.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                                .grant = caller.grant, .session = caller.session},
+                               hidden ? "(hidden)" : "(unknown tool)", "there is no such tool");
   }
 
   bool session_has_runs(const Caller& caller) override { return jobs_.has_running(owner_of(caller)); }

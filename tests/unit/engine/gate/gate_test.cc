@@ -319,6 +319,59 @@ TEST_CASE("a hook after the run can withhold the output") {
   (*gate)->finish(admission, report);
   CHECK(report.out.text.empty());
   CHECK(report.err.text.find("secret") != std::string::npos);
+
+  const Admission other = (*gate)->admit(scene.call());
+  CHECK((*gate)->finish(other, "done", Entered::kYes) == "secret");
+  const Admission nothing = (*gate)->admit(scene.call());
+  CHECK_FALSE((*gate)->finish(nothing, "failed", Entered::kNo));   // nothing came of it
+  const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
+  const std::string reason = R"("reason":"a hook withholds the output: secret")";
+  CHECK(log.find(reason) != std::string::npos);
+  CHECK(log.find(reason, log.find(reason) + 1) != std::string::npos);
+}
+
+TEST_CASE("what could not be judged, and why a run could not be made, is in the log") {
+  const Scene scene;
+  auto gate = scene.open(kAllow, Watch::kYes);
+  REQUIRE(gate);
+  const auto log = [&] { return read(audit_folder(scene.state) + "/audit.jsonl"); };
+  const auto has = [&](const std::string& part) { return log().find(part) != std::string::npos; };
+  ToolCall call = scene.call(R"({"command": "x"})");
+  call.unjudgeable = "it is no text";
+  const Admission refused = (*gate)->admit(call);
+  CHECK(refused.decision.rule == "(malformed call)");
+  CHECK(has(R"x("decision":"deny","rule":"(malformed call)","reason":"it is no text")x"));
+  CHECK_FALSE((*gate)->refuse(scene.call(), "(hidden)", "there is no such tool").allowed());
+  CHECK(has(R"x("rule":"(hidden)")x"));
+
+  const Admission admission = (*gate)->admit(scene.call());
+  REQUIRE(admission.allowed());
+  RunReport report = ended(false);
+  report.error = Error{ErrorCode::kBadInput, "--memory asks for more", "", 0};
+  (*gate)->finish(admission, report);
+  CHECK(has(R"("outcome":"setup_failed")"));
+  CHECK(has(R"("reason":"--memory asks for more")"));
+
+  std::mutex mutex;
+  std::condition_variable told;
+  int heard = 0;
+  const auto hear = [&] {
+    const std::lock_guard lock(mutex);
+    ++heard;
+    told.notify_all();
+  };
+  (*gate)->on_change(hear);
+  (*gate)->on_notice([&](std::string_view) { hear(); });
+  const auto edit = [&](const std::string& text, int times) {
+    write(scene.file, text);
+    std::unique_lock lock(mutex);
+    REQUIRE(told.wait_for(lock, 20s, [&] { return heard >= times; }));
+  };
+  edit(R"({"version": "1", "default": "deny"})", 1);
+  CHECK(has(R"("event":"policy","policy_digest")"));
+  CHECK_FALSE(has(R"("event":"policy_refused")"));
+  edit("{", 2);
+  CHECK(has(R"("event":"policy_refused","reason")"));
 }
 
 TEST_CASE("an edit of the policy counts from the next call on, a wrong one never") {
