@@ -14,6 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxReady = 4;
+constexpr std::size_t kMaxIdle = 4;
 constexpr std::chrono::seconds kMaxAge{30};  // a sandbox that was begun sees the host's system files as they were then
 
 // Signals are for the threads of the program, never for this one.
@@ -23,13 +24,19 @@ void block_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
+// True once every process of the run is gone; waits for it, at most a second.
+bool await_end(Slot& slot) {
+  constexpr int kPatienceMs = 1000;
+  pollfd state{slot.control.get(), 0, 0};
+  const bool gone = slot.control.valid() && ::poll(&state, 1, kPatienceMs) == 1;
+  slot.control.reset();
+  return gone;
+}
+
 }  // namespace
 
 void put_away(Slot& slot) {
-  constexpr int kPatienceMs = 1000;
-  pollfd state{slot.control.get(), 0, 0};
-  if (slot.control.valid()) ::poll(&state, 1, kPatienceMs);
-  slot.control.reset();
+  await_end(slot);
   slot.leaf.remove();
 }
 
@@ -92,7 +99,7 @@ void Backstage::dispose(Slot slot) {
 void Backstage::prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup) {
   Ready ready{.early = early, .cgroup = cgroup, .since = Clock::now(), .slot = {}};
   if (cgroup.kind != sandbox::CgroupKind::kNone) {
-    auto leaf = sandbox::CgroupLeaf::create(facts_.cgroup, cgroup);
+    auto leaf = group_for(cgroup);
     if (!leaf) return;
     ready.slot.leaf = std::move(*leaf);
   }
@@ -101,6 +108,41 @@ void Backstage::prepare(const std::vector<std::uint8_t>& early, const sandbox::C
   ready.slot.control = std::move(*control);
   const std::lock_guard lock(mutex_);
   ready_.push_back(std::move(ready));
+}
+
+std::optional<sandbox::CgroupLeaf> Backstage::take_idle(const sandbox::CgroupPlan& plan) {
+  const std::lock_guard lock(mutex_);
+  const auto fits = [&](const Idle& item) { return item.leaf.limits() == plan; };
+  const auto item = std::find_if(idle_.begin(), idle_.end(), fits);
+  if (item == idle_.end()) return std::nullopt;
+  sandbox::CgroupLeaf leaf = std::move(item->leaf);
+  idle_.erase(item);
+  return leaf;
+}
+
+Result<sandbox::CgroupLeaf> Backstage::group_for(const sandbox::CgroupPlan& plan) {
+  while (auto leaf = take_idle(plan)) {
+    if (leaf->renew()) return std::move(*leaf);
+  }
+  return sandbox::CgroupLeaf::create(facts_.cgroup, plan);
+}
+
+void Backstage::put_aside(Slot slot) {
+  const bool gone = await_end(slot);
+  if (!gone || !slot.leaves_group || slot.leaf.limits().kind != sandbox::CgroupKind::kV1) return slot.leaf.remove();
+  Idle item{Clock::now(), std::move(slot.leaf)};
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kMaxIdle) idle_.push_back(std::move(item));
+}
+
+void Backstage::drop_old_groups(std::unique_lock<std::mutex>& lock) {
+  while (!idle_.empty() && (stop_ || Clock::now() - idle_.front().since > kMaxAge)) {
+    sandbox::CgroupLeaf leaf = std::move(idle_.front().leaf);
+    idle_.pop_front();
+    lock.unlock();
+    leaf.remove();
+    lock.lock();
+  }
 }
 
 // The launcher ends a prepared sandbox when its control socket is shut down.
@@ -131,10 +173,11 @@ void Backstage::work() {
       Slot slot = std::move(over_.front());
       over_.pop_front();
       lock.unlock();
-      put_away(slot);
+      put_aside(std::move(slot));
       lock.lock();
     } else {
       drop_old(lock);
+      drop_old_groups(lock);
       if (stop_ && over_.empty()) return;
       if (wanted_.empty() && over_.empty()) wake_.wait_for(lock, kMaxAge);
     }

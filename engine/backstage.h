@@ -21,6 +21,7 @@ namespace wardenv::engine {
 struct Slot {
   UniqueFd control;
   sandbox::CgroupLeaf leaf;
+  bool leaves_group = false;   // of a run that is over: see run_loop.h
 };
 
 // Waits until the launcher has let go of the run (every process is gone), at most a second; then removes the group.
@@ -41,10 +42,13 @@ class Backstage {
   // one the next run is made from nothing.
   void want(const sandbox::LaunchPlan& plan, std::size_t under_way);
 
+  // A group with the limits of `plan`: one whose run is over, made as new, or a new one. REQUIRES: the plan has one. Error: CgroupLeaf::create.
+  Result<sandbox::CgroupLeaf> group_for(const sandbox::CgroupPlan& plan);
+
   // How many wait.
   std::size_t ready();
 
-  // put_away(), but elsewhere.
+  // put_away(), but elsewhere; the group is kept for another run where that may be.
   void dispose(Slot slot);
 
  private:
@@ -55,10 +59,18 @@ class Backstage {
     Slot slot;
   };
 
+  struct Idle {
+    std::chrono::steady_clock::time_point since;
+    sandbox::CgroupLeaf leaf;
+  };
+
   [[nodiscard]] std::size_t count(const std::vector<std::uint8_t>& early) const;
   void work();
   void prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup);
+  void put_aside(Slot slot);
   void drop_old(std::unique_lock<std::mutex>& lock);
+  void drop_old_groups(std::unique_lock<std::mutex>& lock);
+  std::optional<sandbox::CgroupLeaf> take_idle(const sandbox::CgroupPlan& plan);
 
   const sandbox::HostFacts& facts_;
   const sandbox::LauncherClient& launcher_;
@@ -69,6 +81,7 @@ class Backstage {
   std::vector<std::uint8_t> beginning_;   // what the thread is busy with
   std::deque<Ready> ready_;
   std::deque<Slot> over_;
+  std::deque<Idle> idle_;   // groups of runs that are over; oldest first
   std::thread thread_;
 };
 

@@ -128,7 +128,7 @@ struct Engine::Impl {
     Slot slot;
     if (beginning.control.valid() && encode_early(plan) == beginning.early) slot.control = std::move(beginning.control);
     if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
-    auto leaf = sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
+    auto leaf = backstage ? backstage->group_for(plan.cgroup) : sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
     if (!leaf) return tl::unexpected(leaf.error());
     slot.leaf = std::move(*leaf);
     return slot;
@@ -164,9 +164,9 @@ struct Engine::Impl {
     std::call_once(swept, [this] { sandbox::sweep_cgroups(facts.cgroup); });
   }
 
-  void end(Launched launched) {
+  void end(Launched launched, const RunEnd& end) {
     if (backstage) --under_way;
-    Slot slot{std::move(launched.channels.control), std::move(launched.leaf)};
+    Slot slot{std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)};
     return backstage ? backstage->dispose(std::move(slot)) : over.push_back(std::move(slot));
   }
 
@@ -271,7 +271,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;
   report.entered |= end.launcher_died || end.last.kind != wire::EventKind::kFailed;
-  impl_->end(std::move(*launched));
+  impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
   if (const Status noted = watch.end(); !noted && !report.error) report.error = noted.error();

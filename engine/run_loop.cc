@@ -144,6 +144,11 @@ class Loop {
 
 }  // namespace
 
+bool leaves_group(const RunEnd& end) {
+  if (end.launcher_died || end.out_of_memory || end.cancelled || end.output_exceeded || end.cgroup.peak_processes > 1) return false;
+  return end.last.kind == wire::EventKind::kEnded && end.last.cause == wire::Cause::kOwn && end.last.have_status != 0;
+}
+
 RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit) {
   RunEnd end = Loop(channels, io, leaf, out, err, on_limit).run();
   end.cgroup = leaf.usage();

@@ -34,6 +34,10 @@ struct RunEnd {
   sandbox::CgroupUsage cgroup;                     // zeros without a control group
 };
 
+// Whether another run may have the control group of this one (CgroupLeaf::renew): the command came to its own end, neither limit, caller nor accident
+// had a hand in it, and it was one process all the time.
+bool leaves_group(const RunEnd& end);
+
 // Returns when the run is over and every byte of output that is left has been read. Memory use does not depend on the output.
 RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err,
                   OnOutputLimit on_limit = OnOutputLimit::kTruncate);

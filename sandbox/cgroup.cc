@@ -10,16 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <sstream>
 
 namespace wardenv::sandbox {
 namespace {
 
 constexpr const char* kPrefix = "wardenv-";
+constexpr const char* kNoOom = "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n";
+constexpr const char* kPeriod = "100000\n";   // microseconds
+constexpr std::uint64_t kFewest = 2;          // processes of a run: init and the command
+constexpr std::uint64_t kMostLeft = 1 << 20;
+constexpr std::uint64_t kMostLeftShare = 64;
 constexpr const char* kSupervisor = "wardenv.supervisor";  // where our own process sits; the delegated group's owner removes it
 
 Status write_value(int folder, const char* file, const std::string& value) {
@@ -31,12 +38,16 @@ Status write_value(int folder, const char* file, const std::string& value) {
   return {};
 }
 
-std::string read_value(int folder, const char* file) {
+// None, with errno, where it can't be read.
+std::optional<std::string> read_file(int folder, const char* file) {
   UniqueFd fd(::openat(folder, file, O_RDONLY | O_CLOEXEC));
   char text[4096];
   const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
-  return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string();
+  if (got < 0) return std::nullopt;
+  return std::string(text, static_cast<std::size_t>(got));
 }
+
+std::string read_value(int folder, const char* file) { return read_file(folder, file).value_or(""); }
 
 std::uint64_t number(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
 
@@ -45,6 +56,11 @@ std::uint64_t keyed(const std::string& text, const std::string& key) {
   const std::string all = "\n" + text;
   const auto at = all.find("\n" + key + " ");
   return at == std::string::npos ? 0 : std::strtoull(all.c_str() + at + key.size() + 2, nullptr, 10);
+}
+
+bool reads_or_absent(int folder, const char* file, const char* text) {
+  const auto read = read_file(folder, file);
+  return read ? *read == text : errno == ENOENT;
 }
 
 bool host_has_swap() {
@@ -91,7 +107,7 @@ Status CgroupLeaf::make_folder(const std::string& parent, const std::string& nam
 
 Status CgroupLeaf::make_folders(const CgroupHost& host) {
   const std::string name = fresh_name();
-  if (kind_ == CgroupKind::kV2) return make_folder(host.memory_dir, name);
+  if (plan_.kind == CgroupKind::kV2) return make_folder(host.memory_dir, name);
   for (const std::string& parent : {host.memory_dir, host.pids_dir, host.cpu_dir}) WARDENV_TRY(make_folder(parent, name));
   for (Folder& folder : folders_) {
     folder.tasks.reset(::openat(folder.fd.get(), "tasks", O_WRONLY | O_CLOEXEC));
@@ -106,36 +122,36 @@ Result<CgroupLeaf> CgroupLeaf::create(const CgroupHost& host, const CgroupPlan& 
   Status made;
   for (int attempt = 0; attempt < 20; ++attempt) {
     leaf = CgroupLeaf();
-    leaf.kind_ = plan.kind;
+    leaf.plan_ = plan;
     made = leaf.make_folders(host);
     if (made || (made.error().sys_errno != ENOENT && made.error().sys_errno != EWOULDBLOCK && made.error().sys_errno != ENODEV)) break;
   }
   if (!made) return tl::unexpected(made.error());
-  WARDENV_TRY(plan.kind == CgroupKind::kV2 ? leaf.limit_v2(plan) : leaf.limit_v1(plan));
+  WARDENV_TRY(plan.kind == CgroupKind::kV2 ? leaf.limit_v2() : leaf.limit_v1());
   if (plan.kind == CgroupKind::kV1) WARDENV_TRY(leaf.watch_oom_v1());
   return leaf;
 }
 
-Status CgroupLeaf::limit_v1(const CgroupPlan& plan) {
+Status CgroupLeaf::limit_v1() const {
   const int memory = folders_[0].fd.get();
-  WARDENV_TRY(write_value(memory, "memory.limit_in_bytes", std::to_string(plan.memory_bytes)));
-  if (auto status = write_value(memory, "memory.memsw.limit_in_bytes", std::to_string(plan.memory_bytes)); !status) {
+  WARDENV_TRY(write_value(memory, "memory.limit_in_bytes", std::to_string(plan_.memory_bytes)));
+  if (auto status = write_value(memory, "memory.memsw.limit_in_bytes", std::to_string(plan_.memory_bytes)); !status) {
     // Without swap accounting the limit holds only where there is nothing to swap to.
     if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
   }
-  WARDENV_TRY(write_value(folders_[1].fd.get(), "pids.max", std::to_string(plan.processes)));
-  return write_value(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan.cpu_quota_us));
+  WARDENV_TRY(write_value(folders_[1].fd.get(), "pids.max", std::to_string(plan_.processes)));
+  return write_value(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan_.cpu_quota_us));
 }
 
-Status CgroupLeaf::limit_v2(const CgroupPlan& plan) {
+Status CgroupLeaf::limit_v2() const {
   const int folder = folders_[0].fd.get();
-  WARDENV_TRY(write_value(folder, "memory.max", std::to_string(plan.memory_bytes)));
+  WARDENV_TRY(write_value(folder, "memory.max", std::to_string(plan_.memory_bytes)));
   if (auto status = write_value(folder, "memory.swap.max", "0"); !status) {
     if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
   }
   WARDENV_TRY(write_value(folder, "memory.oom.group", "1"));
-  WARDENV_TRY(write_value(folder, "pids.max", std::to_string(plan.processes)));
-  return write_value(folder, "cpu.max", std::to_string(plan.cpu_quota_us) + " 100000");
+  WARDENV_TRY(write_value(folder, "pids.max", std::to_string(plan_.processes)));
+  return write_value(folder, "cpu.max", std::to_string(plan_.cpu_quota_us) + " 100000");
 }
 
 // v1 kills one process where v2 can kill the group; the event lets the engine end the whole run.
@@ -150,16 +166,17 @@ Status CgroupLeaf::watch_oom_v1() {
 CgroupLeaf& CgroupLeaf::operator=(CgroupLeaf&& other) noexcept {
   if (this != &other) {
     remove();
-    kind_ = other.kind_;
+    plan_ = other.plan_;
     folders_ = std::move(other.folders_);
     oom_event_ = std::move(other.oom_event_);
+    left_bytes_ = other.left_bytes_;
   }
   return *this;
 }
 
 std::vector<int> CgroupLeaf::join_fds() const {
   std::vector<int> fds;
-  for (const Folder& folder : folders_) fds.push_back(kind_ == CgroupKind::kV2 ? folder.fd.get() : folder.tasks.get());
+  for (const Folder& folder : folders_) fds.push_back(plan_.kind == CgroupKind::kV2 ? folder.fd.get() : folder.tasks.get());
   return fds;
 }
 
@@ -167,13 +184,46 @@ CgroupUsage CgroupLeaf::usage() const {
   CgroupUsage usage;
   if (folders_.empty()) return usage;
   const int memory = folders_.front().fd.get();
-  const int pids = kind_ == CgroupKind::kV2 ? memory : folders_[1].fd.get();
-  const bool v2 = kind_ == CgroupKind::kV2;
-  usage.peak_memory_bytes = number(read_value(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+  const int pids = plan_.kind == CgroupKind::kV2 ? memory : folders_[1].fd.get();
+  const bool v2 = plan_.kind == CgroupKind::kV2;
+  const std::uint64_t peak_memory = number(read_value(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+  usage.peak_memory_bytes = peak_memory > left_bytes_ ? peak_memory - left_bytes_ : 0;
   usage.oom_kills = keyed(read_value(memory, v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
   const auto peak = static_cast<std::uint32_t>(number(read_value(pids, "pids.peak")));
   usage.peak_processes = peak > 1 ? peak - 1 : 0;  // init is ours
   return usage;
+}
+
+// Nobody is in it, it never ran out of memory, nobody has changed by hand what else of it limits a run, and no more processes were ever in it than
+// every run has at least: their highest number can't be begun anew.
+bool CgroupLeaf::is_untouched_v1() const {
+  const int memory = folders_[0].fd.get();
+  const int pids = folders_[1].fd.get();
+  const int cpu = folders_[2].fd.get();
+  if (read_file(memory, "tasks") != "" || read_file(cpu, "tasks") != "" || read_file(pids, "pids.current") != "0\n") return false;
+  std::uint64_t events = 0;
+  if (::read(oom_event_.get(), &events, sizeof events) >= 0 || errno != EAGAIN) return false;
+  if (read_file(memory, "memory.oom_control") != kNoOom) return false;
+  if (read_file(cpu, "cpu.cfs_period_us") != kPeriod || !reads_or_absent(cpu, "cpu.cfs_burst_us", "0\n")) return false;
+  const auto peak = read_file(pids, "pids.peak");
+  return peak ? number(*peak) <= kFewest : errno == ENOENT;
+}
+
+// What the kernel still charges the group with (pages of files, its own memory, and what each processor holds ready) stays in it and is counted for
+// nobody: it has to be little.
+bool CgroupLeaf::restart_peak_v1() {
+  const int memory = folders_[0].fd.get();
+  if (!write_value(memory, "memory.max_usage_in_bytes", "0")) return false;
+  const auto left = read_file(memory, "memory.max_usage_in_bytes");
+  if (!left) return false;
+  left_bytes_ = number(*left);
+  return left_bytes_ <= std::min(kMostLeft, plan_.memory_bytes / kMostLeftShare);
+}
+
+// A written quota begins a new period, whatever the last run has used of its own (tg_set_cfs_bandwidth()).
+bool CgroupLeaf::renew() {
+  if (plan_.kind != CgroupKind::kV1) return false;
+  return is_untouched_v1() && limit_v1() && restart_peak_v1();
 }
 
 // Every process is dead by now, but the kernel may still be taking the last one apart, on a busy host for long: short waits, then longer
@@ -182,7 +232,7 @@ void CgroupLeaf::remove() {
   for (Folder& folder : folders_) {
     if (folder.path.empty()) continue;
     for (int attempt = 0; attempt < 140 && ::rmdir(folder.path.c_str()) < 0 && errno == EBUSY; ++attempt) {
-      if (kind_ == CgroupKind::kV2 && attempt == 0) (void)write_value(folder.fd.get(), "cgroup.kill", "1");
+      if (plan_.kind == CgroupKind::kV2 && attempt == 0) (void)write_value(folder.fd.get(), "cgroup.kill", "1");
       ::usleep(attempt < 50 ? 2'000 : 20'000);
     }
   }

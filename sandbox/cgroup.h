@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CgroupLeaf: one run's control group, v1 or v2, made with its limits before the run and removed after it.
+// CgroupLeaf: one run's control group, v1 or v2, made with its limits before the run and removed after it, or made as new for another.
 #pragma once
 
 #include <array>
@@ -34,6 +34,12 @@ class CgroupLeaf {
   // Once every process of the group is gone. The destructor does it too, but may have to wait for the last one.
   void remove();
 
+  // After a run that ended by itself: makes the group as good as a new one with limits(), for another run. False where that can't be shown, or where
+  // it can't be done (v2); the group is fit for nothing but removal then.
+  bool renew();
+
+  [[nodiscard]] const CgroupPlan& limits() const { return plan_; }
+
   // Readable once the kernel has run out of memory for this group; -1 where there is no such descriptor.
   [[nodiscard]] int oom_fd() const { return oom_event_.get(); }
 
@@ -47,13 +53,16 @@ class CgroupLeaf {
   };
   Status make_folders(const CgroupHost& host);
   Status make_folder(const std::string& parent, const std::string& name);
-  Status limit_v1(const CgroupPlan& plan);
-  Status limit_v2(const CgroupPlan& plan);
+  Status limit_v1() const;
+  Status limit_v2() const;
   Status watch_oom_v1();
+  [[nodiscard]] bool is_untouched_v1() const;
+  bool restart_peak_v1();
 
-  CgroupKind kind_ = CgroupKind::kNone;
+  CgroupPlan plan_;
   std::vector<Folder> folders_;  // v1: memory, pids, cpu; v2: one
   UniqueFd oom_event_;
+  std::uint64_t left_bytes_ = 0;   // what the kernel still charged the group with when this run got it
 };
 
 // Removes groups that an engine which died has left behind. Those of live engines are locked and stay.
