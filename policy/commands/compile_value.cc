@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "policy/commands/compiler.h"
+#include "policy/commands/glob.h"
 #include "policy/commands/text.h"
 
 namespace wardenv::policy {
@@ -80,48 +81,6 @@ bool compile_pattern(Compiler& compiler, const std::string& pattern, const Place
 bool read_regex(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {
   if (!json.is_string()) return compiler.wrong(place, "must be a string, a regular expression that the whole argument matches");
   return compile_pattern(compiler, json.get<std::string>(), place, rule);
-}
-
-// A byte beyond ASCII is part of a letter and stands for itself.
-std::string escaped(char letter) {
-  constexpr std::string_view kSpecial = "\\.+*?()|[]{}^$-";
-  return kSpecial.find(letter) == std::string_view::npos ? std::string(1, letter) : std::string{'\\', letter};
-}
-
-// "[" up to its "]", as a class of RE2, with "!" for "not"; never a slash (glob(7)).
-std::size_t append_class(std::string& pattern, std::string_view glob) {
-  const std::size_t first = glob.size() > 1 && (glob[1] == '!' || glob[1] == '^') ? 2 : 1;
-  const std::size_t end = glob.find(']', first + 1);
-  if (end == std::string_view::npos || glob.substr(0, end).find('/') != std::string_view::npos) return 0;
-  pattern += first == 2 ? "[^/" : "[";
-  for (const char letter : glob.substr(first, end - first)) {
-    pattern += letter == '-' ? "-" : escaped(letter);
-  }
-  pattern += ']';
-  return end + 1;
-}
-
-// "*" and "?" stay within one folder, "**" does not.
-std::optional<std::string> pattern_of_glob(std::string_view glob) {
-  std::string pattern;
-  while (!glob.empty()) {
-    std::size_t used = 1;
-    if (glob.starts_with("**")) {
-      pattern += ".*";
-      used = 2;
-    } else if (glob[0] == '*') {
-      pattern += "[^/]*";
-    } else if (glob[0] == '?') {
-      pattern += "[^/]";
-    } else if (glob[0] == '[') {
-      used = append_class(pattern, glob);
-      if (used == 0) return std::nullopt;
-    } else {
-      pattern += escaped(glob[0]);
-    }
-    glob.remove_prefix(used);
-  }
-  return pattern;
 }
 
 bool read_glob(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {

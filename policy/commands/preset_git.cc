@@ -31,6 +31,9 @@ namespace wardenv::policy::preset_texts {
   R"("-W": "none", "--function-context": "none", "--no-ext-diff": "none", "--no-textconv": "none", "--no-prefix": "none", "--exit-code": "none", )" \
   R"("--quiet": "none", "-q": "none")"
 #define WARDENV_GIT_FORMAT R"({"all_of": [{"string": true, "max_length": 1000}, {"not": {"regex": ".*%[-+ ]?G.*"}}]})"
+// The same of `git branch` and `git tag`, whose fields have names.
+#define WARDENV_GIT_REF_FORMAT R"({"all_of": [{"string": true, "max_length": 1000}, {"not": {"regex": ".*signature.*"}}]})"
+#define WARDENV_GIT_REF_SORT R"({"all_of": [{"regex": "-?[a-z:]+", "allow": ["dash"]}, {"not": {"regex": ".*signature.*"}, "allow": ["dash"]}]})"
 #define WARDENV_GIT_COMMITS                                                                                                              \
   R"("--oneline": "none", "--pretty": {"optional": )" WARDENV_GIT_FORMAT R"(}, "--format": )" WARDENV_GIT_FORMAT R"(, )"                  \
   R"("--abbrev-commit": "none", "--no-abbrev-commit": "none", "--date": {"regex": "[a-z0-9-]+(:[A-Za-z0-9%: ./-]*)?"}, "--decorate": {"optional": {"enum": ["short", "full", "auto", "no"]}}, )" \
@@ -68,10 +71,10 @@ const std::string_view kGitReadonly = R"({
                         "-f": "none", "-n": "none", "-p": "none", "--porcelain": "none", "--line-porcelain": "none", "--show-email": "none", "--since": )" WARDENV_DATE R"(},
               "positionals": )" WARDENV_REVISION_OR_PATH R"(, "after_separator": )" WARDENV_PATHSPEC R"(},
     "branch": {"flags": {"-a": "none", "--all": "none", "-r": "none", "--remotes": "none", "-v": "none", "--verbose": "none", "-l": {"none": true, "max": 1},
-                         "--list": "none", "--show-current": "none", "--no-color": "none", "--format": "string",
-                         "--sort": {"regex": "-?[a-z:]+", "allow": ["dash"]}, "--contains": )" WARDENV_REVISION R"(, "--no-contains": )" WARDENV_REVISION R"(,
+                         "--list": "none", "--show-current": "none", "--no-color": "none", "--format": )" WARDENV_GIT_REF_FORMAT R"(,
+                         "--sort": )" WARDENV_GIT_REF_SORT R"(, "--contains": )" WARDENV_REVISION R"(, "--no-contains": )" WARDENV_REVISION R"(,
                          "--points-at": )" WARDENV_REVISION R"(}},
-    "tag": {"flags": {"-l": "none", "--list": "none", "--no-color": "none", "--format": "string", "--sort": {"regex": "-?[a-z:]+", "allow": ["dash"]},
+    "tag": {"flags": {"-l": "none", "--list": "none", "--no-color": "none", "--format": )" WARDENV_GIT_REF_FORMAT R"(, "--sort": )" WARDENV_GIT_REF_SORT R"(,
                       "--points-at": )" WARDENV_REVISION R"(, "--contains": )" WARDENV_REVISION R"(}},
     "rev-parse": {"flags": {"--abbrev-ref": {"optional": {"enum": ["strict", "loose"]}}, "--short": {"optional": {"integer": [4, 64]}}, "--verify": "none",
                             "-q": "none", "--quiet": "none", "--show-toplevel": "none", "--git-dir": "none", "--is-inside-work-tree": "none",
@@ -105,7 +108,8 @@ const std::string_view kGitReadonly = R"({
   }
 })";
 
-// Not: -e, -p, -i (an editor or a dialogue), --no-verify, -S and its like (start gpg), -F, -t, -C, -c, --author, --pathspec-from-file.
+// Without -m git starts the editor that the repository or the environment names, in the sandbox, without a terminal. Not: -e, -p, -i,
+// --fixup=amend: and reword: (an editor or a dialogue), --no-verify, -S and its like (start gpg), -F, -t, -C, -c, --author, --pathspec-from-file.
 const std::string_view kGitCommit = R"({
   "preset": "git-readonly",
   "subcommands": {
@@ -116,7 +120,7 @@ const std::string_view kGitCommit = R"({
     "commit": {"flags": {"-m": {"string": true, "allow": ["newline"], "max_length": 20000}, "--message": {"string": true, "allow": ["newline"], "max_length": 20000},
                          "-a": "none", "--all": "none", "--amend": "none", "--no-edit": "none", "--allow-empty": "none", "-q": "none", "--quiet": "none",
                          "-s": "none", "--signoff": "none", "--dry-run": "none", "--short": "none", "--no-gpg-sign": "none", "--no-status": "none",
-                         "-o": "none", "--only": "none", "-i": "none", "--include": "none", "--fixup": {"regex": "(amend:|reword:)?)" WARDENV_REF R"("}},
+                         "-o": "none", "--only": "none", "-i": "none", "--include": "none", "--fixup": {"regex": ")" WARDENV_REF R"("}},
                "positionals": )" WARDENV_PATHSPEC R"(},
     "restore": {"flags": {"-S": "none", "--staged": {"none": true, "min": 1}, "-q": "none", "--quiet": "none"}, "positionals": {"path_under": "{workspace}", "min": 1}},
     "rm": {"flags": {"-r": "none", "--cached": "none", "-n": "none", "--dry-run": "none", "-q": "none", "--quiet": "none"},

@@ -75,8 +75,8 @@ const std::string_view kUv = R"({
     "tree": {"flags": {)" WARDENV_UV_GROUPS R"(, "-d": {"integer": [0, 255]}, "--depth": {"integer": [0, 255]}, "--invert": "none", "--no-dedupe": "none",
                        "--outdated": "none", "--universal": "none", "--prune": )" WARDENV_NAME R"(}}},
     "export": {"flags": {)" WARDENV_UV_GROUPS R"(, "--format": {"enum": ["requirements-txt", "requirements.txt", "pylock.toml"]}, "--no-hashes": "none",
-                         "--no-header": "none", "--no-annotate": "none", "--no-emit-project": "none", "-o": {"path_under": "{workspace}"},
-                         "--output-file": {"path_under": "{workspace}"}}},
+                         "--no-header": "none", "--no-annotate": "none", "--no-emit-project": "none", "-o": {"all_of": [{"path_under": "{workspace}"}, {"regex": "(.*/)?(pylock\\.toml|pylock\\.[A-Za-z0-9_-]+\\.toml|.+\\.txt)$"}]},
+                         "--output-file": {"all_of": [{"path_under": "{workspace}"}, {"regex": "(.*/)?(pylock\\.toml|pylock\\.[A-Za-z0-9_-]+\\.toml|.+\\.txt)$"}]}}},
     "version": {"flags": {"--short": "none", "--output-format": {"enum": ["text", "json"]}}},
     "pip": {"subcommands": {
       "list": {"flags": {"--outdated": "none", "-e": "none", "--editable": "none", "--exclude-editable": "none", "--format": {"enum": ["columns", "freeze", "json"]}}},

@@ -7,7 +7,8 @@ namespace wardenv::policy::preset_texts {
 // Not: -p, -c, --rootdir, --confcutdir, -o, --import-mode, --pdbcls (other code or another configuration), --basetemp (empties a folder),
 // --pastebin (uploads), --debug, --log-file (write files), --tx, --rsyncdir (start other programs), --pyargs, -f and --pdb (never end).
 // -W only with a category that is built in: pytest imports the module of any other.
-// A path ends at "::", and holds no "[" before that, as older releases cut the path there.
+// A path ends at "::", and holds no "[" before that, as older releases cut the path there. None begins with a dash, also after `--`: the search
+// for plugins comes before the arguments are parsed, and knows of no `--`.
 const std::string_view kPytest = R"({
   "standalone": ["--version", "-V", "--help", "-h"],
   "flags": {
@@ -28,7 +29,8 @@ const std::string_view kPytest = R"({
     "--disable-warnings": "none", "--disable-pytest-warnings": "none", "--assert": {"enum": ["plain", "rewrite"]},
     "-W": {"regex": "(default|error|ignore|always|module|once)(::[A-Za-z]{1,60})?"},
     "--pythonwarnings": {"regex": "(default|error|ignore|always|module|once)(::[A-Za-z]{1,60})?"},
-    "--junit-xml": {"path_under": "{workspace}"}, "--junitxml": {"path_under": "{workspace}"},
+    "--junit-xml": {"all_of": [{"path_under": "{workspace}"}, {"regex": ".+\\.xml"}]},
+    "--junitxml": {"all_of": [{"path_under": "{workspace}"}, {"regex": ".+\\.xml"}]},
     "--doctest-modules": "none", "--doctest-glob": "string", "--doctest-ignore-import-errors": "none", "--doctest-continue-on-failure": "none",
     "--doctest-report": {"enum": ["none", "cdiff", "ndiff", "udiff", "only_first_failure"]},
     "--log-level": {"regex": "[A-Za-z0-9]{1,20}"}, "--log-cli-level": {"regex": "[A-Za-z0-9]{1,20}"},
@@ -41,10 +43,12 @@ const std::string_view kPytest = R"({
     "--timeout": {"regex": "[0-9]{1,6}(\\.[0-9]{1,6})?"}, "--timeout-method": {"enum": ["signal", "thread"]},
     "--asyncio-mode": {"enum": ["auto", "strict"]}
   },
-  "positionals": {"all_of": [{"regex": "[^\\[]+(::.*)?"}, {"path_under": "{workspace}", "until": "::"}]}
+  "positionals": {"all_of": [{"regex": "[^-\\[][^\\[]*(::.*)?"}, {"path_under": "{workspace}", "until": "::"}]}
 })";
 
-// `discover` and its folders are positionals like names of tests: all of them stay in the workspace.
+// `discover` and its folders are positionals like names of tests: all of them stay in the workspace. unittest calls whatever a dotted name leads
+// to (`timeit.main` runs a program out of what follows): so a dotted name says that it is of a test, and a path is that of a folder or of a file
+// of Python, in letters that make no expression. `test` as the last part is none: the library has functions of that name (http.server.test).
 const std::string_view kUnittest = R"({
   "standalone": ["--help", "-h"],
   "flags": {
@@ -54,7 +58,11 @@ const std::string_view kUnittest = R"({
     "-t": {"path_under": "{workspace}"}, "--top-level-directory": {"path_under": "{workspace}"},
     "-p": {"regex": "[A-Za-z0-9_.*?-]+"}, "--pattern": {"regex": "[A-Za-z0-9_.*?-]+"}
   },
-  "positionals": {"any_of": [{"regex": "[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*"}, {"path_under": "{workspace}"}]}
+  "positionals": {"any_of": [
+    {"regex": "[A-Za-z_][A-Za-z0-9_]*"},
+    {"regex": "([A-Za-z_][A-Za-z0-9_]*\\.)*(tests|test_[A-Za-z0-9_]*|[A-Za-z0-9_]+_tests?|Test[A-Za-z0-9_]*|[A-Za-z0-9_]+Tests?|[A-Za-z0-9_]+TestCase)(\\.[A-Za-z_][A-Za-z0-9_]*)*"},
+    {"regex": "([A-Za-z_][A-Za-z0-9_]*\\.)*test(\\.[A-Za-z_][A-Za-z0-9_]*)+"},
+    {"all_of": [{"path_under": "{workspace}"}, {"regex": "[A-Za-z0-9_./*?-]+\\.py|\\.|(\\./|/)?([A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+/?"}]}]}
 })";
 
 // -W and -X as for pytest: only what imports and writes nothing of the caller's choice. Not: -c, -i, -x, --check-hash-based-pycs,
@@ -69,7 +77,7 @@ const std::string_view kUnittest = R"({
   R"("mypy": {"preset": "mypy"}, "black": {"preset": "black"}, "coverage": {"preset": "coverage"}, "build": {"preset": "build"}, )" \
   R"("json.tool": {"flags": {"--sort-keys": "none", "--no-ensure-ascii": "none", "--json-lines": "none", "--indent": {"integer": [0, 32]}, )" \
   R"("--tab": "none", "--no-indent": "none", "--compact": "none"}, )" \
-  R"("positionals": {"path_under": "{workspace}", "allow": ["stdin"], "max": 2}}, )" \
+  R"("positionals": {"all_of": [{"path_under": "{workspace}", "allow": ["stdin"]}, {"regex": "-|.+\\.json[5l]?", "allow": ["stdin"]}], "max": 2}}, )" \
   R"("compileall": {"flags": {"-l": "none", "-f": "none", "-q": "none", "-r": {"integer": [0, 100]}, "-j": {"integer": [0, 64]}}, )" \
   R"("positionals": {"path_under": "{workspace}", "min": 1}}, )" \
   R"("py_compile": {"flags": {"-q": "none", "--quiet": "none"}, "positionals": {"path_under": "{workspace}", "min": 1}}})"

@@ -19,7 +19,7 @@ std::span<const Preset> table() {
       {"coverage", "coverage run -m pytest or unittest, and the reports", "no other module or script, no other configuration, reports into the workspace only",
        kCoverage},
       {"git-commit", "git-readonly, and add, commit, restore --staged, rm, mv, switch",
-       "commits with a message; hooks are not skipped, nothing is signed, no editor, no network", kGitCommit},
+       "commits with a message; hooks are not skipped, nothing is signed, no argument asks for an editor, no network", kGitCommit},
       {"git-readonly", "git's commands that only look", "status, log, diff, show, blame, grep and others; no configuration, other folder, pager, output file or helper program",
        kGitReadonly},
       {"mypy", "mypy on files, modules and packages", "no other interpreter or configuration, installs nothing, reports into the workspace only", kMypy},

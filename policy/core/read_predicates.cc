@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "policy/commands/glob.h"
 #include "policy/core/reading.h"
-#include "policy/core/text/glob.h"
 
 namespace wardenv::policy::core {
 namespace {
@@ -111,6 +111,13 @@ std::shared_ptr<const RE2> compile_regex(Reading& reading, const Cursor& at, con
   return made;
 }
 
+std::shared_ptr<const RE2> compile_glob(Reading& reading, const Cursor& at, const std::string& glob) {
+  const auto pattern = pattern_of_glob(glob);
+  if (pattern) return compile_regex(reading, at, "(?s)\\A(?:" + *pattern + ")\\z");
+  reading.notes.error(at, "not a glob: a `[` is not closed; write `[[]` for the character");
+  return nullptr;
+}
+
 bool is_folder(std::string_view text) {
   if (text.starts_with("{workspace}")) text.remove_prefix(11);
   else if (text.empty()) return false;
@@ -147,7 +154,7 @@ std::optional<OpValue> read_value(Reading& reading, const Cursor& at, const OpIn
   }
   made.operand = operand_of(at.node);
   if (info.takes == Takes::kRegex) made.regex = compile_regex(reading, at, made.operand.text);
-  if (info.takes == Takes::kGlob) made.regex = compile_regex(reading, at, path_glob_to_regex(made.operand.text));
+  if (info.takes == Takes::kGlob) made.regex = compile_glob(reading, at, made.operand.text);
   return made;
 }
 

@@ -2,8 +2,6 @@
 // Globs. Matching of names keeps one place to go back to: time is the product of the lengths at worst, memory constant.
 #include "policy/core/text/glob.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <vector>
@@ -74,19 +72,6 @@ bool name_globs_overlap(std::string_view one, std::string_view other) {
     row.swap(next);
   }
   return row[other.size()] != 0;
-}
-
-std::string path_glob_to_regex(std::string_view pattern) {
-  std::string regex = "(?s)\\A";
-  while (!pattern.empty()) {
-    const bool any = pattern.starts_with("**");
-    if (any) regex += ".*";
-    else if (pattern.front() == '*') regex += "[^/]*";
-    else if (pattern.front() == '?') regex += "[^/]";
-    else regex += RE2::QuoteMeta(re2::StringPiece(pattern.data(), character(pattern)));
-    pattern.remove_prefix(any ? 2 : character(pattern));
-  }
-  return regex + "\\z";
 }
 
 }  // namespace wardenv::policy::core

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs: names of tools, and the op `glob`.
+// Globs of names of tools.
 #pragma once
 
 #include <string>
@@ -16,8 +16,5 @@ int name_glob_rank(std::string_view pattern);
 
 // Whether some name matches both.
 bool name_globs_overlap(std::string_view one, std::string_view other);
-
-// The op `glob` as an RE2 pattern that must match the whole text: `*` and `?` never match `/`, `**` is any text.
-std::string path_glob_to_regex(std::string_view pattern);
 
 }  // namespace wardenv::policy::core

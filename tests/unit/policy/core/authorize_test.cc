@@ -113,6 +113,8 @@ TEST_CASE("predicates compare without coercion and exactly") {
   CHECK(passes("glob", "\"src/**.py\"", a("\"src/b/a.py\"")));
   CHECK_FALSE(passes("glob", "\"a.py\"", a("\"xa.py\"")));
   CHECK_FALSE(passes("glob", "\"a.py\"", a("\"abpy\"")));
+  CHECK(passes("glob", "\"src/[a-c].py\"", a("\"src/b.py\"")));
+  CHECK_FALSE(passes("glob", "\"src/[!a-c].py\"", a("\"src/b.py\"")));
 }
 
 TEST_CASE("a predicate on an absent argument fails, except exists: false") {

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Globs of paths, the same for arguments and for predicates.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wardenv::policy {
+
+// The RE2 pattern, without anchors, of what `glob` matches: `*` and `?` stay within one folder, `**` does not, `[a-z]` and `[!a-z]` are classes
+// without a slash (glob(7)). None where a class is not closed.
+std::optional<std::string> pattern_of_glob(std::string_view glob);
+
+}  // namespace wardenv::policy
