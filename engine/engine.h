@@ -161,7 +161,7 @@ struct EngineOptions {
 class Engine {
  public:
   // Starts the launcher. REQUIRES: called from a thread that outlives the engine. Where descriptor 0, 1 or 2 is closed, it is held from now on by
-  // one that is open for nothing, as a socket of ours must not be taken for a stream.
+  // one that is open for nothing, as a socket of ours must not be taken for a stream. A child of fork(2) can't use it: the launcher obeys us alone.
   static Result<Engine> create(const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
