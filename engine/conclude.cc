@@ -35,6 +35,11 @@ std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
   if (step.op == Op::kOpenTree && (step.flags & wire::kFlagOwnerMapped) != 0 && sys_errno == EINVAL) {
     return "the file system of that folder has no ID-mapped mounts; run wardenv as the folder's owner instead of root";
   }
+  if (step.op == Op::kCloseDescriptors && sys_errno == EINVAL) return usual_hint(EMFILE);   // fcntl(2): the place is beyond the limit
+  if ((step.op == Op::kClone || step.op == Op::kExec) && sys_errno == EAGAIN) {
+    return "no more processes are allowed: raise the limit by `ulimit -u`, or pids.max of the control group that we are in";
+  }
+  if (sys_errno == EMFILE || sys_errno == ENFILE) return usual_hint(sys_errno);
   if (sys_errno == ELOOP) return "a part of that path was replaced by a symbolic link meanwhile";
   if (sys_errno == ENOSYS) return "this kernel is too old; Linux 5.19 or newer is needed";
   if (sys_errno == ENOSPC || sys_errno == ENOMEM) return "the host is out of memory or space";

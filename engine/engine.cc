@@ -225,7 +225,7 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
   if (options.ahead == Ahead::kYes) impl->backstage = std::make_unique<Backstage>(impl->facts, impl->launcher);
   return Engine(std::move(impl));
 } catch (const std::system_error& error) {
-  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what());
+  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what(), "raise the limit on processes and threads by `ulimit -u`");
 }
 
 void Engine::begin(const RunRequest& request) {

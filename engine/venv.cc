@@ -19,6 +19,7 @@ namespace {
 
 constexpr off_t kMaxConfig = 64 * 1024;
 constexpr const char* kMakeOne = "make one with: python3 -m venv .venv";
+constexpr const char* kMakeAnew = "make the virtual environment anew";
 
 using Config = std::map<std::string, std::string>;
 
@@ -48,16 +49,16 @@ Result<Config> read_config(const std::string& dir) {
   const std::string path = dir + "/pyvenv.cfg";
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid() && errno == ENOENT) return fail(ErrorCode::kBadInput, "`" + dir + "` is not a virtual environment: it has no pyvenv.cfg", kMakeOne);
-  if (!fd.valid()) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+  if (!fd.valid()) return fail_errno(ErrorCode::kBadInput, "`" + path + "`", "give your user the right to read it, or make the virtual environment anew");
   struct stat status {};
   if (::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > kMaxConfig) {
-    return fail(ErrorCode::kBadInput, "`" + path + "` is not a small regular file", "make the virtual environment anew");
+    return fail(ErrorCode::kBadInput, "`" + path + "` is not a small regular file", kMakeAnew);
   }
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   const ssize_t got = ::read(fd.get(), text.data(), text.size());
   if (got < 0) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
   text.resize(static_cast<std::size_t>(got));
-  if (text.find('\0') != std::string::npos) return fail(ErrorCode::kBadInput, "`" + path + "` contains NUL bytes", "make the virtual environment anew");
+  if (text.find('\0') != std::string::npos) return fail(ErrorCode::kBadInput, "`" + path + "` contains NUL bytes", kMakeAnew);
   return parse_config(text);
 }
 
@@ -107,17 +108,21 @@ std::vector<sandbox::Mount> base_mounts(const std::string& prefix, const std::st
   return mounts;
 }
 
+// What can't be looked at need not be gone.
+tl::unexpected<Error> unreachable(const std::string& what, const Error& why) {
+  if (why.sys_errno != EACCES) return fail(ErrorCode::kNotFound, what + " is gone: " + why.message, "its Python was removed or moved; make the virtual environment anew");
+  Error error{ErrorCode::kNotFound, what + " can't be reached: " + why.message, "give your user the right to enter the folders on the way, or make the virtual environment with another Python", EACCES};
+  return tl::unexpected(std::move(error));
+}
+
 Result<ResolvedPath> find_interpreter(const std::string& dir) {
   for (const char* name : {"/bin/python", "/bin/python3"}) {
     if (!exists(dir + name)) continue;
     auto python = resolve_path(dir + name);
-    if (!python) {
-      return fail(ErrorCode::kNotFound, "the interpreter of `" + dir + "` is gone: " + python.error().message,
-                  "its Python was removed or moved; make the virtual environment anew");
-    }
+    if (!python) return unreachable("the interpreter of `" + dir + "`", python.error());
     struct stat status {};
     if (::stat(python->real.c_str(), &status) < 0 || !S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0) {
-      return fail(ErrorCode::kBadInput, "`" + dir + name + "` leads to `" + python->real + "`, which is not a program");
+      return fail(ErrorCode::kBadInput, "`" + dir + name + "` leads to `" + python->real + "`, which is not a program", kMakeAnew);
     }
     return python;
   }
@@ -130,9 +135,9 @@ Result<std::string> find_prefix(const std::string& python, const VenvView& view,
   std::string prefix = parent_of(parent_of(python));
   if (is_beneath(python, view.real_dir)) {
     auto home = config.find("home");
-    if (home == config.end()) return fail(ErrorCode::kBadInput, "pyvenv.cfg of `" + view.dir + "` does not say where its Python is", "make the virtual environment anew");
+    if (home == config.end()) return fail(ErrorCode::kBadInput, "pyvenv.cfg of `" + view.dir + "` does not say where its Python is", kMakeAnew);
     auto resolved = resolve_path(home->second);
-    if (!resolved) return fail(ErrorCode::kNotFound, "the Python of `" + view.dir + "` is gone: " + resolved.error().message, "make the virtual environment anew");
+    if (!resolved) return unreachable("the Python of `" + view.dir + "`", resolved.error());
     prefix = parent_of(resolved->real);
   }
   if (!standard_libraries(prefix).empty() && !is_beneath(prefix, "/proc") && !is_beneath(prefix, "/sys")) return prefix;
@@ -148,10 +153,11 @@ Result<VenvView> resolve_venv(const std::string& dir) {
   VenvView view;
   view.dir = absolute(dir);
   auto folder = resolve_path(view.dir);
+  if (!folder && folder.error().sys_errno == EACCES) return unreachable("the virtual environment", folder.error());
   if (!folder) return fail(ErrorCode::kNotFound, "no virtual environment at " + folder.error().message, std::string(kMakeOne) + ", or say --no-venv");
   view.real_dir = folder->real;
   if (!is_folder(view.real_dir)) return fail(ErrorCode::kBadInput, "`" + dir + "` is not a folder", kMakeOne);
-  if (view.real_dir == "/" || is_beneath("/usr", view.real_dir)) return fail(ErrorCode::kBadInput, "`" + dir + "` can't be a virtual environment");
+  if (view.real_dir == "/" || is_beneath("/usr", view.real_dir)) return fail(ErrorCode::kBadInput, "`" + dir + "` can't be a virtual environment", kMakeOne);
   auto config = read_config(view.real_dir);
   if (!config) return tl::unexpected(config.error());
   auto python = find_interpreter(view.real_dir);

@@ -17,6 +17,8 @@
 namespace wardenv::engine {
 namespace {
 
+constexpr const char* kNameOne = "name a folder that exists and that you can read, for example --workspace .";
+
 // Neither these, nor what lies in them, nor (by is_beneath the other way) a folder that holds one of them.
 constexpr std::array kSystem = {"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/boot", "/proc", "/sys", "/dev", "/run"};
 // Folders of many people's things: not themselves, but what lies in them.
@@ -58,9 +60,10 @@ Status check_place(const std::string& dir, const std::string& state_dir) {
 Result<std::string> resolve_cwd(const std::optional<std::string>& cwd, const std::string& dir) {
   if (!cwd) return dir;
   auto resolved = resolve_path(cwd->starts_with('/') ? *cwd : dir + "/" + *cwd);
-  if (!resolved) return fail(ErrorCode::kNotFound, "--cwd " + resolved.error().message);
-  if (!is_beneath(resolved->real, dir)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not inside the workspace `" + dir + "`");
-  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not a folder");
+  const char* hint = "name a folder of the workspace, or leave out --cwd to start at its top";
+  if (!resolved) return fail(ErrorCode::kNotFound, "--cwd " + resolved.error().message, hint);
+  if (!is_beneath(resolved->real, dir)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not inside the workspace `" + dir + "`", hint);
+  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not a folder", hint);
   return resolved->real;
 }
 
@@ -147,15 +150,15 @@ bool is_protected_name(std::string_view name) {
 }
 
 Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optional<std::string>& cwd, Access access, const std::string& state_dir) {
-  if (dir.empty() || dir.find_first_of(std::string("\0\n", 2)) != std::string::npos) return fail(ErrorCode::kBadInput, "the workspace is not a path");
+  if (dir.empty() || dir.find_first_of(std::string("\0\n", 2)) != std::string::npos) return fail(ErrorCode::kBadInput, "the workspace is not a path", kNameOne);
   auto resolved = resolve_path(dir);
-  if (!resolved) return fail(ErrorCode::kNotFound, "workspace " + resolved.error().message);
+  if (!resolved) return fail(ErrorCode::kNotFound, "workspace " + resolved.error().message, kNameOne);
   struct stat status {};
   if (::lstat(absolute(dir).c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
     return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is a symbolic link", "name the folder that it points to: " + resolved->real);
   }
-  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is not a folder");
-  if (::access(resolved->real.c_str(), R_OK | X_OK) < 0) return fail_errno(ErrorCode::kBadInput, "the workspace `" + dir + "`");
+  if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is not a folder", kNameOne);
+  if (::access(resolved->real.c_str(), R_OK | X_OK) < 0) return fail_errno(ErrorCode::kBadInput, "the workspace `" + dir + "`", kNameOne);
   WARDENV_TRY(check_place(resolved->real, state_dir));
 
   WorkspaceView view;

@@ -36,8 +36,12 @@ using Status = Result<void>;
 tl::unexpected<Error> fail(ErrorCode code, std::string message, std::string hint = {});
 
 // Makes an Error out of the calling thread's errno: "<what>: <text of errno>". The one place where errno becomes text.
+// Without a hint, what is usually done about that errno, if anything is.
 tl::unexpected<Error> fail_errno(ErrorCode code, std::string_view what, std::string hint = {});
 tl::unexpected<Error> fail_errno(ErrorCode code, std::string_view what, int sys_errno, std::string hint = {});
+
+// Of an errno that means the same whatever was called; empty for all others.
+std::string usual_hint(int sys_errno);
 
 }  // namespace wardenv
 

@@ -65,7 +65,7 @@ class HostsTest(CliTest):
 
     def test_output_to_a_full_disk(self):
         with open("/dev/full", "w") as full:
-            for arguments, word in (([], "output"), (["--json"], "report")):
+            for arguments, word in (([], "output"), (["--json"], "stdout")):
                 with self.subTest(arguments=arguments):
                     done = subprocess.run([BIN, "run", "--no-venv", *arguments, "--", "echo", "x"], cwd=self.workspace, stdin=subprocess.DEVNULL,
                                           stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)

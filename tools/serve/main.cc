@@ -19,6 +19,7 @@
 #include "tools/mcp/http.h"
 #include "tools/mcp/metrics.h"
 #include "tools/mcp/stdio.h"
+#include "tools/options/text.h"
 #include "tools/serve/builtin_policy.h"
 #include "tools/serve/options.h"
 #include "tools/serve/toolbox.h"
@@ -29,8 +30,13 @@ namespace {
 constexpr int kCannot = 125;
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "wardenv serve: %s%s%s\n", error.message.c_str(), error.hint.empty() ? "" : " — ", error.hint.c_str());
+  std::fprintf(stderr, "wardenv serve: %s\n", tools::one_line(error).c_str());
   return kCannot;
+}
+
+int print_help() {
+  if (std::fputs(help_text().c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return 0;
+  return complain(fail_errno(ErrorCode::kHost, "cannot write to stdout", "make room, or send stdout elsewhere").value());
 }
 
 // SIGTERM, SIGHUP and SIGINT, as something to wait for. Before any thread is started: all of them inherit the mask.
@@ -160,7 +166,7 @@ int main(int argc, char** argv) {
   const int stop = signals_as_descriptor();
   auto options = parse_options(std::vector<std::string>(argv + std::min(skipped, argc), argv + argc));
   if (!options) return complain(options.error());
-  if (options->help) return std::fputs(help_text().c_str(), stdout) < 0 ? kCannot : 0;
+  if (options->help) return print_help();
   log_to_stderr();
   return serve(*options, stop);
 }

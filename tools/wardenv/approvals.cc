@@ -229,7 +229,7 @@ int run_action(const Options& options, const std::string& folder) {
 int approvals_command(const Arguments& arguments) {
   if (arguments.empty() || std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
     std::fputs(kHelp, arguments.empty() ? stderr : stdout);
-    return arguments.empty() ? kCannot : std::fflush(stdout) == 0 ? 0 : kCannot;
+    return written(arguments.empty() ? kCannot : 0);
   }
   auto options = parse(arguments);
   if (!options) return complain(options.error());
@@ -237,8 +237,7 @@ int approvals_command(const Arguments& arguments) {
   if (!folder) return complain(folder.error());
   options->as = who(*options);
   if (const Status owner = become_owner(*folder); !owner) return complain(owner.error());
-  const int status = run_action(*options, *folder);
-  return std::fflush(stdout) == 0 ? status : kCannot;
+  return written(run_action(*options, *folder));
 }
 
 }  // namespace wardenv::cli

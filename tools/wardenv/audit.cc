@@ -14,8 +14,8 @@
 #include "engine/audit/verify.h"
 #include "engine/spec_builder.h"
 #include "sandbox/base/unique_fd.h"
+#include "tools/options/text.h"
 #include "tools/wardenv/commands.h"
-#include "tools/wardenv/relay.h"
 
 namespace wardenv::cli {
 namespace {
@@ -78,7 +78,7 @@ Result<Options> parse(const Arguments& arguments) {
   try {
     app.parse(Arguments(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::Error& error) {
-    return tl::unexpected(bad(std::string("audit: ") + visible(error.what())));
+    return tl::unexpected(bad(std::string("audit: ") + tools::visible(error.what())));
   }
   if (!fits(options)) return tl::unexpected(bad("audit " + options.action + " does not take all of these options"));
   if (!options.since.empty()) {
@@ -93,7 +93,7 @@ Result<Options> parse(const Arguments& arguments) {
 // A line as it is, but for what would drive a terminal: a log that was tampered with may hold anything.
 engine::AuditSink printer(const Options& options) {
   return [json = options.json](std::string_view line) {
-    const std::string text = json ? visible(line) : engine::audit_line_text(line);
+    const std::string text = json ? tools::visible(line) : engine::audit_line_text(line);
     const bool good = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fputc('\n', stdout) != EOF;
     return good ? engine::GoOn::kYes : engine::GoOn::kNo;
   };
@@ -101,7 +101,7 @@ engine::AuditSink printer(const Options& options) {
 
 int finish(const Status& status) {
   if (!status) return complain(status.error());
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  return written();
 }
 
 int follow(const Options& options) {
@@ -121,7 +121,7 @@ int follow(const Options& options) {
 Result<std::optional<engine::AuditHead>> read_head(const std::string& path) {
   if (path.empty()) return std::optional<engine::AuditHead>();
   std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorCode::kNotFound, "`" + visible(path) + "` can't be read", "give a file that `wardenv audit head` printed");
+  if (!file) return fail(ErrorCode::kNotFound, "`" + tools::visible(path) + "` can't be read", "give a file that `wardenv audit head` printed");
   std::string text(4096, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
@@ -150,11 +150,11 @@ std::string place(const engine::AuditProblem& problem) {
 void print_verdict(const engine::AuditVerdict& verdict) {
   const std::string count = std::to_string(verdict.records) + " records in " + std::to_string(verdict.files) + " files";
   if (verdict.problem) {
-    std::printf("BROKEN  %s%s\n        %s before it hold\n", visible(place(*verdict.problem)).c_str(), visible(verdict.problem->message).c_str(), count.c_str());
+    std::printf("BROKEN  %s%s\n        %s before it hold\n", tools::visible(place(*verdict.problem)).c_str(), tools::visible(verdict.problem->message).c_str(), count.c_str());
   } else {
     std::printf("ok      %s, %llu to %llu\n", count.c_str(), static_cast<unsigned long long>(verdict.first_seq), static_cast<unsigned long long>(verdict.last_seq));
   }
-  for (const std::string& note : verdict.notes) std::printf("note    %s\n", visible(note).c_str());
+  for (const std::string& note : verdict.notes) std::printf("note    %s\n", tools::visible(note).c_str());
 }
 
 int verify(const Options& options) {
@@ -163,14 +163,14 @@ int verify(const Options& options) {
   const auto verdict = engine::verify_audit_log(options.folder, *head);
   if (!verdict) return complain(verdict.error());
   options.json ? (void)std::puts(verdict_json(*verdict).dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace).c_str()) : print_verdict(*verdict);
-  return std::fflush(stdout) != 0 ? kCannot : verdict->problem ? 1 : 0;
+  return written(verdict->problem ? 1 : 0);
 }
 
 int head(const Options& options) {
   const auto signed_head = engine::sign_audit_head(options.folder);
   if (!signed_head) return complain(signed_head.error());
   std::puts(engine::audit_head_to_json(*signed_head).c_str());
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  return written();
 }
 
 }  // namespace
@@ -178,7 +178,7 @@ int head(const Options& options) {
 int audit_command(const Arguments& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
     std::fputs(kHelp, arguments.empty() ? stderr : stdout);
-    return std::fflush(stdout) != 0 || arguments.empty() ? kCannot : 0;
+    return written(arguments.empty() ? kCannot : 0);
   }
   const auto options = parse(arguments);
   if (!options) return complain(options.error());

@@ -82,10 +82,9 @@ std::string fish() {
 int completions_command(const Arguments& arguments) {
   const std::string shell = arguments.size() == 1 ? arguments[0] : "";
   const std::string text = shell == "bash" ? bash() : shell == "zsh" ? zsh() : shell == "fish" ? fish() : "";
-  if (shell == "--help") return std::puts("Usage: wardenv completions bash|zsh|fish\n\nExample: wardenv completions bash > /etc/bash_completion.d/wardenv") < 0 ? kCannot : 0;
+  if (shell == "--help") return say("Usage: wardenv completions bash|zsh|fish\n\nExample: wardenv completions bash > /etc/bash_completion.d/wardenv");
   if (text.empty()) return complain({ErrorCode::kBadInput, "which shell?", "wardenv completions bash, zsh or fish", 0});
-  std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  return say(text);
 }
 
 }  // namespace wardenv::cli

@@ -44,14 +44,14 @@ void print_json(const std::vector<CheckResult>& results, bool good) {
 int doctor_command(const Arguments& arguments) {
   const bool json = !arguments.empty() && arguments[0] == "--json";
   if (!arguments.empty() && arguments[0] == "--help") {
-    return std::puts("Usage: wardenv doctor [--json]\n\nUses each wall once, says what works and how to mend what does not. Exit status 0 only where the\n"
-                     "default profile can be enforced in full, 1 otherwise.") < 0 ? kCannot : 0;
+    return say("Usage: wardenv doctor [--json]\n\nUses each wall once, says what works and how to mend what does not. Exit status 0 only where the\n"
+                     "default profile can be enforced in full, 1 otherwise.");
   }
   if (arguments.size() > (json ? 1U : 0U)) return complain({ErrorCode::kBadInput, "doctor takes no argument but --json", "", 0});
   const std::vector<CheckResult> results = run_checks();
   const bool good = std::none_of(results.begin(), results.end(), [](const CheckResult& r) { return r.status == CheckStatus::kMissing; });
   json ? print_json(results, good) : print_table(results, good);
-  return std::fflush(stdout) != 0 ? kCannot : good ? 0 : 1;
+  return written(good ? 0 : 1);
 }
 
 }  // namespace wardenv::cli

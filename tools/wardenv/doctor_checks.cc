@@ -50,6 +50,8 @@ constexpr const char* kCgroupFix =
     "in a container:                     docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw …";
 
 // A check answers 0 or an errno, in a child that it may spoil.
+constexpr const char* kProcessesFix = "this user may have no more processes: ulimit -u 4096, or raise pids.max of the control group that we are in";
+
 using Try = int (*)();
 
 int run_in_child(Try attempt) {
@@ -145,7 +147,8 @@ constexpr Check kChecks[] = {
 CheckResult run_check(const Check& check) {
   const int error = run_in_child(check.attempt);
   if (error == 0) return {check.name, CheckStatus::kOk, check.good, ""};
-  return {check.name, check.if_missing, strerrordesc_np(error) != nullptr ? strerrordesc_np(error) : "failed", check.fix};
+  const std::string fix = error == EAGAIN ? kProcessesFix : usual_hint(error);   // the check could not even begin
+  return {check.name, check.if_missing, strerrordesc_np(error) != nullptr ? strerrordesc_np(error) : "failed", fix.empty() ? check.fix : fix};
 }
 
 CheckResult check_cgroup() {

@@ -41,7 +41,7 @@ int help() {
     std::printf("  %-13s%s%s\n", command.name, command.help, command.run == nullptr ? " (not in this version)" : "");
   }
   std::puts("\nExamples:\n  wardenv run -- python -m pytest\n  wardenv plan -- python -c pass\n  wardenv doctor\n\n`wardenv COMMAND --help` says more.");
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  return written();
 }
 
 int dispatch(const std::string& name, const Arguments& arguments) {

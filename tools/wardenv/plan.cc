@@ -16,7 +16,7 @@ int judge(RunOptions& options) {
   auto call = call_of(options);
   if (!call) return complain(call.error());
   const engine::Admission admission = (*gate)->preview(*call);
-  if (admission.decision.effect != policy::Effect::kAllow) std::fprintf(stderr, "wardenv: %s\n", refusal_line(admission).c_str());
+  if (admission.decision.effect != policy::Effect::kAllow) tell(refusal_line(admission));
   if (admission.decision.effect == policy::Effect::kDeny) return engine::refusal(admission).exit_status;
   const Status granted = grant_to(admission, options);
   return granted ? 0 : complain(granted.error());
@@ -27,12 +27,11 @@ int judge(RunOptions& options) {
 int plan_command(const Arguments& arguments) {
   RunOptions options;
   if (const Status parsed = parse_run(arguments, options); !parsed) return complain(parsed.error());
-  if (options.help) return std::fputs(run_help("plan").c_str(), stdout) < 0 ? kCannot : 0;
+  if (options.help) return say(run_help("plan"));
   if (const int status = judge(options); status != 0) return status;
   auto text = options.json ? engine::Engine::plan_json(options.request) : engine::Engine::plan_text(options.request);
   if (!text) return complain(text.error());
-  std::printf("%s%s", text->c_str(), text->ends_with('\n') ? "" : "\n");
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  return say(*text);
 }
 
 }  // namespace wardenv::cli

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
 
 namespace wardenv::cli {
@@ -96,7 +97,7 @@ std::optional<PolicyArguments> read_policy_arguments(const PolicyUsage& usage, c
 Result<std::string> read_text_file(const std::string& path, std::size_t most) {
   const auto close = [](std::FILE* file) { return file == stdin ? 0 : std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rbe"), close);
-  if (file == nullptr) return fail_errno(ErrorCode::kNotFound, "`" + path + "`");
+  if (file == nullptr) return fail_errno(ErrorCode::kNotFound, "`" + path + "`", "name a file that exists and that you can read, or - for standard input");
   std::string text;
   std::array<char, 65536> piece;
   std::size_t count = 0;
@@ -116,13 +117,13 @@ std::shared_ptr<const policy::Document> load_policy(const std::string& path) {
   }
   const policy::Loaded loaded = policy::load_document(*text, policy::format_of(path));
   if (loaded.document != nullptr) return loaded.document;
-  for (const policy::Finding& finding : loaded.findings) std::fprintf(stderr, "%s\n", policy::to_text(finding, path).c_str());
+  for (const policy::Finding& finding : loaded.findings) std::fprintf(stderr, "%s\n", tools::one_line(policy::to_text(finding, path)).c_str());
   return nullptr;
 }
 
 int print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-  return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? 0 : kCannot;
+  return written();
 }
 
 int policy_command(const Arguments& arguments) {

@@ -4,6 +4,7 @@
 
 #include "engine/gate/profile.h"
 #include "policy/core/schema.h"
+#include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
 
 namespace wardenv::cli {
@@ -49,10 +50,10 @@ void check_file(const std::string& path, Checked& checked) {
   check_profiles(loaded);
   for (const policy::Finding& finding : loaded.findings) {
     findings.push_back(to_json(finding));
-    checked.text += policy::to_text(finding, path) + "\n";
+    checked.text += tools::one_line(policy::to_text(finding, path)) + "\n";
   }
   const bool good = loaded.document != nullptr;
-  if (good && findings.empty()) checked.text += path + ": good\n";
+  if (good && findings.empty()) checked.text += tools::one_line(path + ": good") + "\n";
   checked.failed = checked.failed || !good;
   checked.files.push_back({{"file", path}, {"valid", good}, {"digest_sha256", loaded.digest_sha256}, {"findings", findings}});
 }

@@ -29,7 +29,4 @@ class Relay {
   int error_ = 0;
 };
 
-// Text with every control character but newline, carriage return and tab, and every byte that is not UTF-8, made visible.
-std::string visible(std::string_view text);
-
 }  // namespace wardenv::cli

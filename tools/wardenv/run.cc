@@ -49,15 +49,13 @@ void catch_signals() {
 }
 
 int print_json(const engine::RunReport& report) {
-  const std::string text = engine::report_to_json(report) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) == 0) return report.exit_status;
-  return complain(fail_errno(ErrorCode::kHost, "cannot write the report to stdout", "make room, or send stdout elsewhere").value());
+  const int said = say(engine::report_to_json(report));
+  return said != 0 ? said : report.exit_status;
 }
 
 void print_violations(const engine::RunReport& report) {
   for (const engine::Violation& item : report.violations) {
-    std::fprintf(stderr, "wardenv: refused: %s (%llu times): %s\n", item.what.c_str(), static_cast<unsigned long long>(item.count), item.hint.c_str());
+    tell("refused: " + item.what + " (" + std::to_string(item.count) + " times): " + item.hint);
   }
 }
 
@@ -65,18 +63,17 @@ void print_violations(const engine::RunReport& report) {
 void print_weakening(const engine::RunReport& report) {
   const auto& degraded = report.enforced.degraded;
   if (std::find(degraded.begin(), degraded.end(), "network:host") == degraded.end()) return;
-  std::fputs("wardenv: weakened: network:host: this run had the host's network, whole and unwatched; --network egress gives single hosts by name\n", stderr);
+  tell("weakened: network:host: this run had the host's network, whole and unwatched; --network egress gives single hosts by name");
 }
 
 void print_end(const engine::RunReport& report, const RunOptions& options) {
   using engine::Outcome;
   const auto& limits = options.request.limits;
   if (report.outcome == Outcome::kTimedOut) {
-    std::fprintf(stderr, "wardenv: killed after %lld ms — a longer time is given by --timeout\n", static_cast<long long>(limits.wall_time.count()));
+    tell("killed after " + std::to_string(limits.wall_time.count()) + " ms — a longer time is given by --timeout");
   }
   if (report.outcome == Outcome::kMemoryExceeded) {
-    std::fprintf(stderr, "wardenv: killed for memory: the limit is %llu bytes — more is given by --memory\n",
-                 static_cast<unsigned long long>(limits.memory_bytes));
+    tell("killed for memory: the limit is " + std::to_string(limits.memory_bytes) + " bytes — more is given by --memory");
   }
   print_weakening(report);
   if (report.error) complain(*report.error);
@@ -179,7 +176,7 @@ int run_with(const Arguments& arguments, Runner runner) {
   RunOptions options;
   const Status parsed = parse_run(arguments, options);
   if (!parsed) return options.json ? print_json(failed(parsed.error())) : complain(parsed.error());
-  if (options.help) return std::fputs(run_help("run").c_str(), stdout) < 0 ? kCannot : 0;
+  if (options.help) return say(run_help("run"));
 
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();

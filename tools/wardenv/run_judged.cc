@@ -55,7 +55,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOp
   else report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, may_enter);
   if (engine) engine->dismiss();   // the launcher takes the sandbox apart while the record is written
   if (!admitted()) {
-    if (!options.json) std::fprintf(stderr, "wardenv: %s\n", refusal_line(*admission).c_str());
+    if (!options.json) tell(refusal_line(*admission));
     return engine::refusal(*admission);
   }
   report.run_id = admission->run_id;
@@ -68,7 +68,7 @@ engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) 
   auto gate = open_gate(options, engine::OpenLog::kAtOnce);
   if (!gate) return failed(gate.error());
   if (*gate == nullptr) return run_unjudged(engine, options);
-  (*gate)->on_notice([](std::string_view line) { std::fprintf(stderr, "wardenv: %.*s\n", static_cast<int>(line.size()), line.data()); });
+  (*gate)->on_notice(tell);
   auto call = call_of(options);
   if (!call) {
     (*gate)->refuse(call_as_asked(options, options.request.cwd.value_or(options.request.workspace)), "(malformed call)", call.error().message);

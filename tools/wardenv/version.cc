@@ -8,7 +8,7 @@ namespace wardenv::cli {
 
 int version_command(const Arguments& arguments) {
   const bool json = !arguments.empty() && arguments[0] == "--json";
-  if (!arguments.empty() && arguments[0] == "--help") return std::puts("Usage: wardenv version [--json]") < 0 ? kCannot : 0;
+  if (!arguments.empty() && arguments[0] == "--help") return say("Usage: wardenv version [--json]");
   if (arguments.size() > (json ? 1U : 0U)) return complain({ErrorCode::kBadInput, "version takes no argument but --json", "", 0});
   const char* format = json ? "{\"version\":\"%s\",\"commit\":\"%s\",\"compiler\":\"%s\",\"features\":[\"run\",\"plan\",\"doctor\"]}\n"
                             : "wardenv %s (commit %s, compiler %s)\n";

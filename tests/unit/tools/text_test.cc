@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a terminal is shown.
-#include "tools/wardenv/relay.h"
+#include "tools/options/text.h"
 
 #include "tests/support/catch.h"
 
-using wardenv::cli::visible;
+using wardenv::tools::one_line;
+using wardenv::tools::visible;
 
 TEST_CASE("text stays as it is") {
   CHECK(visible("plain\ttext\r\n") == "plain\ttext\r\n");
@@ -23,4 +24,10 @@ TEST_CASE("nothing that drives a terminal gets through") {
     for (char out : shown) CHECK((out == '\n' || out == '\r' || out == '\t' || (static_cast<unsigned char>(out) >= 0x20 && static_cast<unsigned char>(out) != 0x7f)));
     if (c >= 0x80 && c < 0xa0) CHECK(shown.size() == 4);
   }
+}
+
+TEST_CASE("an error is one line, whatever is in it") {
+  CHECK(one_line("a\nb\rc\td\x1b[31m") == "a^Jb^Mc^Id^[[31m");
+  CHECK(one_line({wardenv::ErrorCode::kBadInput, "`x\nwardenv: all is well` is bad", "do better", 0}) == "`x^Jwardenv: all is well` is bad \xe2\x80\x94 do better");
+  CHECK(one_line({wardenv::ErrorCode::kBadInput, "no hint", "", 0}) == "no hint");
 }
