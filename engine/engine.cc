@@ -68,8 +68,8 @@ Result<std::unique_ptr<EgressProxy>> make_proxy(const RunRequest& request, const
   return EgressProxy::make(request.egress, io.on_egress);
 }
 
-Result<sandbox::LaunchPlan> make_plan(const RunRequest& request) {
-  auto facts = sandbox::probe_host();
+Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const sandbox::IdRange& ids) {
+  auto facts = sandbox::probe_host(ids);
   if (!facts) return tl::unexpected(facts.error());
   return make_plan(request, "RUN-ID", *facts);
 }
@@ -215,7 +215,7 @@ Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
 
 Result<Engine> Engine::create(const EngineOptions& options) try {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream");
-  auto facts = sandbox::probe_host();
+  auto facts = sandbox::probe_host(options.ids);
   if (!facts) return tl::unexpected(facts.error());
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));
   auto launcher = get_launcher(options);
@@ -282,14 +282,14 @@ int Engine::launcher_pid() const { return impl_->launcher.pid(); }
 
 std::size_t Engine::sandboxes_ahead() const { return impl_->backstage ? impl_->backstage->ready() : 0; }
 
-Result<std::string> Engine::plan_text(const RunRequest& request) {
-  auto plan = make_plan(request);
+Result<std::string> Engine::plan_text(const RunRequest& request, const sandbox::IdRange& ids) {
+  auto plan = make_plan(request, ids);
   if (!plan) return tl::unexpected(plan.error());
   return to_text(*plan);
 }
 
-Result<std::string> Engine::plan_json(const RunRequest& request) {
-  auto plan = make_plan(request);
+Result<std::string> Engine::plan_json(const RunRequest& request, const sandbox::IdRange& ids) {
+  auto plan = make_plan(request, ids);
   if (!plan) return tl::unexpected(plan.error());
   return to_json(*plan);
 }

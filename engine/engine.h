@@ -13,6 +13,7 @@
 #include "engine/egress/settings.h"
 #include "sandbox/base/error.h"
 #include "sandbox/fault.h"
+#include "sandbox/host_facts.h"
 #include "sandbox/report.h"
 #include "sandbox/seccomp/filter.h"
 #include "sandbox/spec.h"
@@ -156,6 +157,7 @@ struct ForkedLauncher {
 struct EngineOptions {
   Ahead ahead = Ahead::kYes;
   std::optional<ForkedLauncher> launcher;   // none: it is found and started
+  sandbox::IdRange ids{};                   // as root: host ids that sandboxes run under; of nobody else, and without 0
 };
 
 class Engine {
@@ -189,8 +191,8 @@ class Engine {
   [[nodiscard]] std::size_t sandboxes_ahead() const;
 
   // The plan of a request on this host, as text (one step a line) and as JSON; nothing is run or made.
-  static Result<std::string> plan_text(const RunRequest& request);
-  static Result<std::string> plan_json(const RunRequest& request);
+  static Result<std::string> plan_text(const RunRequest& request, const sandbox::IdRange& ids = {});
+  static Result<std::string> plan_json(const RunRequest& request, const sandbox::IdRange& ids = {});
 
  private:
   Result<std::string> ask_inside(const std::vector<std::string>& argv, RunReport& outer);

@@ -131,6 +131,25 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
+// Whether our own user namespace has all of it, in one piece.
+bool has_ids(const char* map, const IdRange& ids) {
+  std::istringstream lines(read_file(map));
+  for (std::uint64_t first = 0, outside = 0, count = 0; lines >> first >> outside >> count;) {
+    if (first <= ids.first && first + count >= std::uint64_t{ids.first} + ids.count) return true;
+  }
+  return false;
+}
+
+Status take_id_range(const IdRange& ids, HostFacts& facts) {
+  if (!has_ids("/proc/self/uid_map", ids) || !has_ids("/proc/self/gid_map", ids)) {
+    return fail(ErrorCode::kBadInput, "the ids " + std::to_string(ids.first) + " to " + std::to_string(std::uint64_t{ids.first} + ids.count - 1) + " are configured, and the user namespace that we are in does not have them all",
+                "change uid_range_first and uid_range_count in the configuration to what /proc/self/uid_map and gid_map have");
+  }
+  facts.uid_range_first = ids.first;
+  facts.uid_range_count = ids.count;
+  return {};
+}
+
 // The default range where our own user namespace has it, else the upper half of the largest range that it has.
 void choose_id_range(HostFacts& facts) {
   std::istringstream lines(read_file("/proc/self/uid_map"));
@@ -161,7 +180,22 @@ CgroupHost probe_cgroup() {
   return probe_v1(table);
 }
 
-Result<HostFacts> probe_host() {
+}  // namespace
+
+// proc(5): a line for each place to swap to, below a heading.
+bool has_swap() {
+  const std::string text = read_file("/proc/swaps");
+  const auto heading = text.find('\n');
+  return heading != std::string::npos && heading + 1 < text.size();
+}
+
+CgroupHost probe_cgroup() {
+  CgroupHost host = find_cgroup();
+  host.swap_uncounted = leaves_swap_out(host);
+  return host;
+}
+
+Result<HostFacts> probe_host(const IdRange& ids) {
   HostFacts facts;
   facts.uid = ::geteuid();
   facts.gid = ::getegid();

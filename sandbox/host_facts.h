@@ -24,6 +24,13 @@ struct CgroupHost {
 };
 
 struct HostFacts {
+// Ids of the host, from `first` on. count 0: none is named.
+struct IdRange {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  bool operator==(const IdRange&) const = default;
+};
+
   std::uint32_t uid = 0;                // effective ids of the engine
   std::uint32_t gid = 0;
   int landlock_abi = 0;                 // 0: not available (landlock_create_ruleset(2))
@@ -36,7 +43,12 @@ struct HostFacts {
   [[nodiscard]] bool is_root() const { return uid == 0; }
 };
 
-Result<HostFacts> probe_host();
+// `ids`: as root, what sandboxes are to run under; none named: a range far above what others use. Error kBadInput where the user namespace that
+// we are in lacks a part of it.
+Result<HostFacts> probe_host(const IdRange& ids = {});
+
+// Whether anything can be swapped out on this host.
+bool has_swap();
 
 // Finds where control groups can be made. Separate because `doctor` explains it.
 CgroupHost probe_cgroup();

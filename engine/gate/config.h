@@ -6,16 +6,19 @@
 #include <string>
 
 #include "sandbox/base/error.h"
+#include "sandbox/host_facts.h"
 
 namespace wardenv::engine {
 
-// {"policy": FILE, "grant": NAME, "quota_store": "sqlite" | "memory" | URL, "state": DIR, "index_url": URL}; every key may be absent. Paths are absolute.
+// {"policy": FILE, "grant": NAME, "quota_store": "sqlite" | "memory" | URL, "state": DIR, "index_url": URL,
+// "uid_range_first": N, "uid_range_count": N}; every key may be absent, of the last two only both. Paths are absolute.
 struct Config {
   std::string policy{};        // empty: no policy
   std::string grant{};         // of who calls on the command line or over stdio
   std::string quota_store{};   // see GateOptions; "" is sqlite
   std::string state{};         // empty: as without a configuration
   std::string index_url{};     // the package index of the tools that are served; empty: the one that the host is set up for
+  sandbox::IdRange ids{};      // count 0: as without a configuration
   std::string file{};          // where all this was read, absolute; empty: nowhere. It decides what is allowed: RunRequest::read_only_files
   bool operator==(const Config&) const = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making a sandbox: the launcher's own steps, the clone, and in the new process all others, at once or in two parts.
 #include <signal.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -99,10 +100,13 @@ void close_all(int* fds, int count) {
   }
 }
 
+// Sandboxes of one launcher have ids of their own, as they are made beside each other. Launchers know nothing of each other, and their process
+// ids come round: each begins somewhere by chance.
 uint32_t pick_host_id(const wire::PlanHeader& header, const Run& run) {
+  static uint64_t begin = 0;
   if (header.uid_count == 0) return 0;
-  auto base = static_cast<uint64_t>(getpid()) * kMaxRuns + index_of(run);
-  return header.uid_first + static_cast<uint32_t>(base % header.uid_count);
+  if (begin == 0 && getrandom(&begin, sizeof begin, GRND_NONBLOCK) != sizeof begin) begin = static_cast<uint64_t>(getpid()) * 0x9e3779b97f4a7c15ULL;
+  return header.uid_first + static_cast<uint32_t>((begin % header.uid_count + index_of(run)) % header.uid_count);
 }
 
 // Descriptors go over from the request: first the standard streams (of a whole plan), then the slots.

@@ -296,6 +296,77 @@ class StartTest(CliTest):
         environment = {**os.environ, "XDG_CONFIG_HOME": settings, "WARDENV_STATE": state}
         self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 77)
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+class TmpTest(CliTest):
+    def test_what_was_asked_for_and_no_more(self):
+        """Beside it the root has a few pages for what we put there ourselves."""
+        for asked in (1 << 20, 3 << 20):
+            with self.subTest(asked=asked):
+                fill = "head -c 8M /dev/zero > /tmp/x 2>/dev/null; head -c 8M /dev/zero > /dev/shm/x 2>/dev/null; stat -c %s /tmp/x /dev/shm/x"
+                _, report = self.report("--no-venv", "--tmp-size", str(asked), "--", "sh", "-c", fill)
+                written = sum(map(int, report["stdout"].split()))
+                self.assertTrue(asked <= written <= asked + (128 << 10), (asked, written))
+
+
+class ClockTest(CliTest):
+    def time_namespace(self, *options):
+        _, report = self.report("--no-venv", *options, "--", "readlink", "/proc/self/ns/time")
+        return report["stdout"].strip(), report["enforced"]["namespaces"]
+
+    def test_a_time_namespace_where_it_is_asked_for(self):
+        ours = os.readlink("/proc/self/ns/time")
+        for options, own in [([], False), (["--clock", "host"], False), (["--clock", "own"], True)]:
+            with self.subTest(options=options):
+                inside, namespaces = self.time_namespace(*options)
+                self.assertTrue(inside.startswith("time:"), inside)
+                self.assertEqual((inside != ours, "time" in namespaces), (own, own))
+        self.assert_refused(self.run_it("--no-venv", "--clock", "mine", "--", "true"), "host", "own")
+
+
+class IdRangeTest(CliTest):
+    """As root: the host ids of sandboxes are the configuration's, or none."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("an ordinary user's sandboxes run as that user")
+        self.settings = os.path.join(tempfile.mkdtemp(prefix="wardenv-cli."), "config.json")
+        self.addCleanup(shutil.rmtree, os.path.dirname(self.settings), True)
+
+    def configure(self, **values):
+        pathlib.Path(self.settings).write_text(json.dumps(values))
+
+    def ids_outside(self, *options):
+        """Of a command while it runs, as the host sees it."""
+        token = f"5{os.getpid()}{len(options)}"
+        process = subprocess.Popen([BIN, "run", "--no-venv", *options, "--", "sh", "-c", f"echo started; exec sleep {token}"], cwd=self.workspace,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "WARDENV_STATE": self.workspace + ".state"})
+        try:
+            self.assertEqual(process.stdout.readline(), b"started\n")
+            for entry in pathlib.Path("/proc").iterdir():
+                if entry.name.isdigit() and (entry / "cmdline").read_bytes() in (f"sleep\0{token}\0".encode(), f"sh\0-c\0echo started; exec sleep {token}\0".encode()):
+                    return [int(line.split()[1]) for line in (entry / "status").read_text().splitlines() if line.startswith(("Uid:", "Gid:"))]
+            self.fail("the command was not seen")
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+
+    def test_what_is_configured_is_what_runs(self):
+        uid, gid = self.ids_outside()
+        self.assertTrue(0x70000000 <= uid < 0x70000000 + 65536 and gid == uid, (uid, gid))
+        self.configure(uid_range_first=700000, uid_range_count=128)
+        uid, gid = self.ids_outside("--config", self.settings)
+        self.assertTrue(700000 <= uid < 700128 and gid == uid, (uid, gid))
+
+    def test_what_makes_no_sense_is_refused(self):
+        for values in ({"uid_range_first": 0, "uid_range_count": 65536}, {"uid_range_first": 500000}, {"uid_range_first": 500000, "uid_range_count": 1}):
+            with self.subTest(values=values):
+                self.configure(**values)
+                self.assert_refused(self.run_it("--no-venv", "--config", self.settings, "--", "touch", "ran"), "uid_range_first", "for example")
+                done = wardenv("serve", "--stdio", "--config", self.settings, cwd=self.workspace)
+                self.assertEqual(done.returncode, 125)
+                self.assertIn("uid_range_first", done.stderr)
+
+
         del environment["XDG_CONFIG_HOME"]
         self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 0)
 

@@ -35,6 +35,25 @@ def without_user_namespaces():
         file.write("0")
 
 
+def root_of(count):
+    """Root in a user namespace that has so many of the host's ids, from 0 on."""
+    def prepare():
+        begin, begun = os.pipe()
+        target = os.getpid()
+        if os.fork() == 0:
+            os.read(begin, 1)
+            for name in ("uid_map", "gid_map"):
+                with open(f"/proc/{target}/{name}", "w") as file:
+                    file.write(f"0 0 {count}")
+            os._exit(0)
+        must(libc.unshare(CLONE_NEWUSER))
+        os.write(begun, b"x")
+        os.wait()
+        os.close(begin)
+        os.close(begun)
+    return prepare
+
+
 class HostsTest(CliTest):
     def start(self, *arguments, **more):
         return subprocess.run([BIN, "run", *arguments], cwd=self.workspace, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
@@ -62,6 +81,21 @@ class HostsTest(CliTest):
             self.skipTest(f"a second level of namespaces can't be had here: {control.stderr.strip()}")
         done = self.start("--no-venv", "--", "touch", "ran", preexec_fn=without_user_namespaces)
         self.without_command(done, "user.max_user_namespaces")
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_host_ids_that_are_not_there(self):
+        with tempfile.NamedTemporaryFile("w", prefix="wardenv-cli.", suffix=".json") as settings:
+            def start(first):
+                settings.seek(0)
+                settings.truncate()
+                settings.write(f'{{"uid_range_first": {first}, "uid_range_count": 128}}')
+                settings.flush()
+                return self.start("--no-venv", "--config", settings.name, "--", "touch", "ran", preexec_fn=root_of(70000),
+                                  env={**os.environ, "WARDENV_STATE": self.workspace + ".state"})
+
+            self.without_command(start(69900), "69900 to 70027", "uid_range_first")
+            done = start(69872)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_output_to_a_full_disk(self):
         with open("/dev/full", "w") as full:

@@ -95,7 +95,7 @@ Result<Parts> assemble(const Options& options) {
   auto config = engine::read_config(options.config);
   if (!config) return tl::unexpected(config.error());
   settle_state(*config);
-  auto engine = engine::Engine::create();   // the launcher next, while this process is small
+  auto engine = engine::Engine::create({.launcher = {}, .ids = config->ids});   // the launcher next, while this process is small
   if (!engine) return tl::unexpected(engine.error());
   auto gate = open_gate(options, *config);
   if (!gate) return tl::unexpected(gate.error());

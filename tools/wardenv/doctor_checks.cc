@@ -20,6 +20,7 @@
 #include <fstream>
 
 #include "engine/engine.h"
+#include "engine/gate/config.h"
 #include "sandbox/base/kernel.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/host_facts.h"
@@ -177,7 +178,9 @@ struct TemporaryFolder {
 // The proof: a command in a sandbox with everything on.
 CheckResult check_end_to_end() {
   const TemporaryFolder folder;
-  auto engine = engine::Engine::create();
+  const auto config = engine::read_config(std::nullopt);   // for the ids that it names
+  if (!config) return {"a whole sandbox", CheckStatus::kMissing, config.error().message, config.error().hint};
+  auto engine = engine::Engine::create({.launcher = {}, .ids = config->ids});
   if (!engine) return {"a whole sandbox", CheckStatus::kMissing, engine.error().message, engine.error().hint};
   engine::RunRequest request;
   request.argv = {"/bin/sh", "-c", "exit 42"};

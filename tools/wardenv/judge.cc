@@ -7,25 +7,22 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/command_resolve.h"
-#include "engine/gate/config.h"
 #include "engine/paths.h"
 
 namespace wardenv::cli {
 
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::OpenLog open_log) {
-  auto config = engine::read_config(options.config);
-  if (!config) return tl::unexpected(config.error());
-  if (options.policy.empty()) options.policy = config->policy;
-  if (options.grant.empty()) options.grant = config->grant;
-  if (!config->file.empty()) options.request.read_only_files.push_back(config->file);
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config, engine::OpenLog open_log) {
+  if (options.policy.empty()) options.policy = config.policy;
+  if (options.grant.empty()) options.grant = config.grant;
+  if (!config.file.empty()) options.request.read_only_files.push_back(config.file);
   // Before any thread exists: whoever asks for the state folder finds the same one.
-  if (!config->state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config->state.c_str(), 1);
+  if (!config.state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config.state.c_str(), 1);
   if (options.policy.empty()) {
     if (!options.profile.empty()) return fail(ErrorCode::kBadInput, "--profile names a profile of a policy, and there is none", "give --policy FILE too");
     if (!options.grant.empty()) return fail(ErrorCode::kBadInput, "--grant names a grant of a policy, and there is none", "give --policy FILE too");
     return nullptr;
   }
-  return engine::Gate::open({.policy_file = options.policy, .quota_store = config->quota_store, .open_log = open_log});
+  return engine::Gate::open({.policy_file = options.policy, .quota_store = config.quota_store, .open_log = open_log});
 }
 
 engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd) {

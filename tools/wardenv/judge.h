@@ -4,14 +4,15 @@
 
 #include <memory>
 
+#include "engine/gate/config.h"
 #include "engine/gate/gate.h"
 #include "tools/wardenv/options.h"
 
 namespace wardenv::cli {
 
-// Reads the configuration and, where there is a policy, opens the gate; none without a policy. What the configuration says of grant and
-// policy goes into `options` where no option said it.
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, engine::OpenLog open_log);
+// Where there is a policy, opens the gate; none without a policy. What the configuration says of grant and policy goes into `options` where no
+// option said it.
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config, engine::OpenLog open_log);
 
 // The command as a call of run_in_venv in `cwd`, as it was asked for: nothing of it is looked up.
 engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd);

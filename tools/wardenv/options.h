@@ -24,6 +24,7 @@ struct RunOptions {
   std::string profile{};
   std::string grant{};
   std::optional<std::string> config{};
+  sandbox::IdRange ids{};                  // of the configuration
   bool json = false;
   bool quiet = false;
   bool help = false;

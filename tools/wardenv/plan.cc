@@ -10,7 +10,10 @@ namespace {
 
 // What a policy would grant goes into the plan; where it would refuse, that is the answer. Nothing is counted. Answers an exit status, 0: go on.
 int judge(RunOptions& options) {
-  auto gate = open_gate(options, engine::OpenLog::kWhenNeeded);
+  const auto config = engine::read_config(options.config);
+  if (!config) return complain(config.error());
+  options.ids = config->ids;
+  auto gate = open_gate(options, *config, engine::OpenLog::kWhenNeeded);
   if (!gate) return complain(gate.error());
   if (*gate == nullptr) return 0;
   auto call = call_of(options);
@@ -29,7 +32,7 @@ int plan_command(const Arguments& arguments) {
   if (const Status parsed = parse_run(arguments, options); !parsed) return complain(parsed.error());
   if (options.help) return say(run_help("plan"));
   if (const int status = judge(options); status != 0) return status;
-  auto text = options.json ? engine::Engine::plan_json(options.request) : engine::Engine::plan_text(options.request);
+  auto text = options.json ? engine::Engine::plan_json(options.request, options.ids) : engine::Engine::plan_text(options.request, options.ids);
   if (!text) return complain(text.error());
   return say(*text);
 }

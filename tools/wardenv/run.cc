@@ -147,7 +147,7 @@ Launcher forked_launcher() {
 
 EngineOrError& begin_engine(const RunOptions& options, const Launcher& launcher) {
   static std::optional<EngineOrError> engine;
-  engine.emplace(engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher}));
+  engine.emplace(engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = launcher, .ids = options.ids}));
   if (*engine) (*engine)->begin(options.request);
   return *engine;
 }

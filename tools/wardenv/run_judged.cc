@@ -64,8 +64,8 @@ engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOp
   return report;
 }
 
-engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) {
-  auto gate = open_gate(options, engine::OpenLog::kAtOnce);
+engine::RunReport run_as_configured(EngineOrError& engine, const engine::Config& config, RunOptions& options) {
+  auto gate = open_gate(options, config, engine::OpenLog::kAtOnce);
   if (!gate) return failed(gate.error());
   if (*gate == nullptr) return run_unjudged(engine, options);
   (*gate)->on_notice(tell);
@@ -81,8 +81,11 @@ engine::RunReport run_as_configured(EngineOrError& engine, RunOptions& options) 
 // The sandbox is begun before the policy is read: what it begins with depends on the host and on few options, and nothing enters it before the
 // policy has said yes.
 engine::RunReport run(RunOptions& options) {
+  const auto config = engine::read_config(options.config);
+  if (!config) return failed(config.error());
+  options.ids = config->ids;
   EngineOrError& engine = begin_engine(options, forked_launcher());
-  engine::RunReport report = run_as_configured(engine, options);
+  engine::RunReport report = run_as_configured(engine, *config, options);
   end_engine(engine);
   return report;
 }

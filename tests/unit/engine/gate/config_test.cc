@@ -20,12 +20,18 @@ TEST_CASE("a configuration says policy, grant, store, state and index") {
   REQUIRE(config);
   CHECK(*config == Config{"/p.json", "ci", "redis://h", "/s", "https://i/simple"});
   CHECK(*parse_config("{}") == Config{});
+  CHECK(parse_config(R"({"uid_range_first": 500000, "uid_range_count": 65536})")->ids == sandbox::IdRange{500'000, 65'536});
+  CHECK(parse_config(R"({"uid_range_first": 4294967167, "uid_range_count": 128})")->ids.first == 4294967167U);
   CHECK(parse_config(R"({"quota_store": "sqlite"})")->quota_store.empty());
 }
 
 TEST_CASE("a wrong configuration is refused") {
   for (const char* text : {"", "[]", "{", R"({"polcy": "/p"})", R"({"policy": 1})", R"({"policy": ""})", R"({"policy": "p.json"})", R"({"state": "s"})",
-                           R"({"quota_store": "file"})", R"({"policy": "/a", "policy": "/b"})", R"({"grant": null})"}) {
+                           R"({"quota_store": "file"})", R"({"policy": "/a", "policy": "/b"})", R"({"grant": null})", R"({"uid_range_first": 500000})", R"({"uid_range_count": 500000})", R"({"uid_range_first": 0, "uid_range_count": 65536})",
+                           R"({"uid_range_first": 999, "uid_range_count": 65536})", R"({"uid_range_first": 500000, "uid_range_count": 127})",
+                           R"({"uid_range_first": 4294967168, "uid_range_count": 128})", R"({"uid_range_first": -5, "uid_range_count": 128})",
+                           R"({"uid_range_first": 500000.5, "uid_range_count": 128})", R"({"uid_range_first": "500000", "uid_range_count": 128})",
+                           R"({"uid_range_first": 4294967296500000, "uid_range_count": 128})", R"({"uid_range_first": 500000, "uid_range_count": 4294967295})"}) {
     INFO(text);
     CHECK_FALSE(parse_config(text));
   }
