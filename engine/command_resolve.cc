@@ -31,7 +31,7 @@ bool is_bare_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
-// What `command.found` leads to, open.
+// What `command.found` leads to, open. Error kNotFound.
 Result<ResolvedCommand> open_command(ResolvedCommand command) {
   auto real = resolve_path(command.found);
   if (!real) return fail(ErrorCode::kNotFound, "the command " + real.error().message);
@@ -51,10 +51,15 @@ Result<ResolvedCommand> resolve_command(const std::string& name, const std::opti
   if (!is_bare_name(name)) return fail(ErrorCode::kBadInput, "a command is looked up by its bare name, not by a path");
   std::vector<std::string> folders(std::begin(kSystemFolders), std::end(kSystemFolders));
   if (venv) folders.insert(folders.begin(), absolute(*venv) + "/bin");
+  std::optional<Result<ResolvedCommand>> first;   // what is there and can't be executed is passed over, as by execvp(3)
   for (const std::string& folder : folders) {
     std::string path = folder + "/" + name;
-    if (exists(path)) return open_command({.name = name, .venv = venv, .found = std::move(path), .program = {}, .file = {}});
+    if (!exists(path)) continue;
+    auto command = open_command({.name = name, .venv = venv, .found = std::move(path), .program = {}, .file = {}});
+    if (command) return command;
+    if (!first) first.emplace(std::move(command));
   }
+  if (first) return std::move(*first);
   return fail(ErrorCode::kNotFound, "`" + name + "` was not found in the virtual environment or the system", "give a name in the venv's bin or in /usr/bin");
 }
 

@@ -25,7 +25,7 @@ struct ExecResult {
 };
 
 void note_failure(ExecResult& result, const char* path) {
-  bool exists = errno != ENOENT || faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+  bool exists = (errno != ENOENT && errno != ENOTDIR) || faccessat(AT_FDCWD, path, F_OK, 0) == 0;
   if (!exists) return;
   result.found = true;
   result.error = errno == ENOENT ? ELIBBAD : errno;  // the file is there, its interpreter is not
@@ -63,15 +63,19 @@ void exec_program(const Plan& plan, char** argv, char** env, ExecResult& result)
   note_failure(result, path);
 }
 
-// execvp(3) with the plan's own folders; a name with a slash is taken as it is.
+// execvp(3) with the plan's own folders: what can't be executed is passed over, and told of where nothing else is found. A name with a slash is
+// taken as it is.
 void exec_command(const Plan& plan, char** argv, char** env, ExecResult& result) {
   const wire::PlanHeader& header = plan.header();
   if (header.program != 0) return exec_program(plan, argv, env, result);
   if (strchr(argv[0], '/') != nullptr) return try_exec(argv[0], argv, env, result);
   char path[4096];
-  for (uint32_t i = 0; i < header.search_count && !result.found; ++i) {
+  for (uint32_t i = 0; i < header.search_count; ++i) {
     int length = snprintf(path, sizeof path, "%s/%s", plan.text_at(header.search, i), argv[0]);
-    if (length < static_cast<int>(sizeof path)) try_exec(path, argv, env, result);
+    ExecResult here;
+    if (length < static_cast<int>(sizeof path)) try_exec(path, argv, env, here);
+    if (!result.found) result = here;
+    if (here.found && here.error != EACCES && here.error != ELIBBAD) return;
   }
 }
 

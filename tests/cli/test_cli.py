@@ -61,6 +61,26 @@ class ExitStatusTest(CliTest):
         self.assertIn("interpreter", done.stderr)
 
 
+    def test_what_can_not_be_executed_is_passed_over_in_the_search(self):
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", self.workspace + "/.venv"], check=True)
+        venv = pathlib.Path(self.workspace, ".venv/bin")
+        (venv / "seq").write_text("not a program")
+        (venv / "printf").mkdir()
+        (venv / "own").write_text("not a program")
+        (venv / "tac").write_text("#!/no/such/interpreter\n")
+        (venv / "tac").chmod(0o755)
+        for command, text in [(["seq", "1"], "1\n"), (["printf", "x"], "x"), (["tac", "/etc/group"], None)]:
+            with self.subTest(command=command):
+                done = self.run_it("--venv", ".venv", "--", *command)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                if text:
+                    self.assertEqual(done.stdout, text)
+        self.assertEqual(self.run_it("--venv", ".venv", "--", "own").returncode, 126)   # there, and nothing else of that name
+        (venv / "seq").write_text("#!/bin/sh\necho the venv\n")
+        (venv / "seq").chmod(0o755)
+        self.assertEqual(self.run_it("--venv", ".venv", "--", "seq", "1").stdout, "the venv\n")
+
+
 class ReportTest(CliTest):
     KEYS = ["run_id", "outcome", "exit_code", "signal", "stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated",
             "stderr_truncated", "usage", "violations", "enforced", "decision", "tier", "error"]

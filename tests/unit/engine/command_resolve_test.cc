@@ -22,6 +22,19 @@ TEST_CASE("a command is found in the venv first, then in the system") {
   CHECK(check_unchanged(*own));
 }
 
+TEST_CASE("what can't be executed is passed over, as by execvp") {
+  Folder here;
+  here.file("bin/sh");
+  here.folder("bin/env");
+  here.link("bin/ls", "nothing");
+  for (const char* name : {"sh", "env", "ls"}) {
+    INFO(name);
+    const auto command = resolve_command(name, here.path());
+    REQUIRE(command);
+    CHECK(command->program.path.starts_with("/usr/"));
+  }
+}
+
 TEST_CASE("only a bare name is looked up, and only a program is found") {
   Folder here;
   here.file("bin/text");
