@@ -63,14 +63,6 @@ bool reads_or_absent(int folder, const char* file, const char* text) {
   return read ? *read == text : errno == ENOENT;
 }
 
-bool host_has_swap() {
-  UniqueFd fd(::open("/proc/swaps", O_RDONLY | O_CLOEXEC));
-  char text[512];
-  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : 0;
-  const char* first_line_end = got > 0 ? static_cast<const char*>(std::memchr(text, '\n', static_cast<std::size_t>(got))) : nullptr;
-  return first_line_end != nullptr && first_line_end + 1 < text + got;
-}
-
 std::string fresh_name() {
   std::uint64_t value = 0;
   if (::getrandom(&value, sizeof value, 0) < 0) value = static_cast<std::uint64_t>(::getpid());
@@ -137,7 +129,7 @@ Status CgroupLeaf::limit_v1() const {
   WARDENV_TRY(write_value(memory, "memory.limit_in_bytes", std::to_string(plan_.memory_bytes)));
   if (auto status = write_value(memory, "memory.memsw.limit_in_bytes", std::to_string(plan_.memory_bytes)); !status) {
     // Without swap accounting the limit holds only where there is nothing to swap to.
-    if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
+    if (status.error().sys_errno != ENOENT || (!plan_.swap_uncounted && has_swap())) return status;
   }
   WARDENV_TRY(write_value(folders_[1].fd.get(), "pids.max", std::to_string(plan_.processes)));
   return write_value(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan_.cpu_quota_us));
@@ -147,7 +139,7 @@ Status CgroupLeaf::limit_v2() const {
   const int folder = folders_[0].fd.get();
   WARDENV_TRY(write_value(folder, "memory.max", std::to_string(plan_.memory_bytes)));
   if (auto status = write_value(folder, "memory.swap.max", "0"); !status) {
-    if (status.error().sys_errno != ENOENT || host_has_swap()) return status;
+    if (status.error().sys_errno != ENOENT || (!plan_.swap_uncounted && has_swap())) return status;
   }
   WARDENV_TRY(write_value(folder, "memory.oom.group", "1"));
   WARDENV_TRY(write_value(folder, "pids.max", std::to_string(plan_.processes)));

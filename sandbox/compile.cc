@@ -167,7 +167,8 @@ class Compiler {
     plan_.cgroup = {.kind = facts_.cgroup.kind,
                     .memory_bytes = spec_.limits.memory_bytes,
                     .processes = spec_.limits.processes + 1,  // init
-                    .cpu_quota_us = static_cast<std::uint64_t>(spec_.limits.cpus * 100'000.0)};
+                    .cpu_quota_us = static_cast<std::uint64_t>(spec_.limits.cpus * 100'000.0),
+                    .swap_uncounted = spec_.degradable.memory};
     if (facts_.cgroup.kind != CgroupKind::kV1) return;
     for (int slot = 0; slot < cgroup_slots(); ++slot) step({.op = Op::kJoinCgroup1, .slot = slot});
   }

@@ -19,10 +19,22 @@ Result<std::uint64_t> choose_cpus(const SandboxSpec& spec, const HostFacts& fact
   return 1;
 }
 
+// A limit on memory that does not count what is swapped out is none.
+Status check_swap(const SandboxSpec& spec, const HostFacts& facts, Enforced& enforced) {
+  if (!facts.cgroup.swap_uncounted) return {};
+  if (!spec.degradable.memory) {
+    return fail(ErrorCode::kUnenforceable, "memory that is swapped out is not counted by this host's control groups, and it has swap",
+                "boot with swapaccount=1, turn swap off, or accept a limit on RAM alone with --allow-degraded=memory");
+  }
+  enforced.degraded.emplace_back("memory");
+  return {};
+}
+
 }  // namespace
 
 Result<Holders> choose_holders(const SandboxSpec& spec, const HostFacts& facts, Enforced& enforced) {
   if (facts.cgroup.kind != CgroupKind::kNone) {
+    WARDENV_TRY(check_swap(spec, facts, enforced));
     enforced.memory = enforced.processes = enforced.cpu = facts.cgroup.kind == CgroupKind::kV2 ? Holder::kCgroup2 : Holder::kCgroup1;
     return Holders{.cgroup = true};
   }

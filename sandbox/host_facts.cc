@@ -167,9 +167,14 @@ void choose_id_range(HostFacts& facts) {
   facts.uid_range_count = static_cast<std::uint32_t>(best_count - best_count / 2);
 }
 
-}  // namespace
+// In the root of v2 no group has files of its own: there the new group's own are looked at when it is made.
+bool leaves_swap_out(const CgroupHost& host) {
+  if (host.kind == CgroupKind::kNone || host.memory_dir == kCgroupRoot) return false;
+  const char* file = host.kind == CgroupKind::kV1 ? "/memory.memsw.limit_in_bytes" : "/memory.swap.max";
+  return ::access((host.memory_dir + file).c_str(), F_OK) < 0 && has_swap();
+}
 
-CgroupHost probe_cgroup() {
+CgroupHost find_cgroup() {
   struct statfs status {};
   if (::statfs(kCgroupRoot, &status) < 0) return {.why_not = "no control groups are mounted at /sys/fs/cgroup"};
   const std::string table = read_file("/proc/self/cgroup");
@@ -206,7 +211,8 @@ Result<HostFacts> probe_host(const IdRange& ids) {
   if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return fail_errno(ErrorCode::kHost, "getrlimit");
   facts.max_open_files = files.rlim_max;
   facts.cgroup = probe_cgroup();
-  if (facts.is_root()) {
+  if (facts.is_root() && ids.count > 0) WARDENV_TRY(take_id_range(ids, facts));
+  if (facts.is_root() && ids.count == 0) {
     choose_id_range(facts);
     if (facts.uid_range_count == 0) {
       return fail(ErrorCode::kHost, "root in this user namespace has no second user id to run sandboxes under", "run wardenv as an ordinary user here");

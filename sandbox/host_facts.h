@@ -19,11 +19,11 @@ struct CgroupHost {
   std::string pids_dir{};     // v1 only
   std::string cpu_dir{};      // v1 only
   bool must_leave_parent = false;  // v2: our processes sit in the parent and have to move to a leaf of ours first
+  bool swap_uncounted = false;  // the host has swap, and its groups don't limit it
   std::string why_not{};      // with kNone: one line that says what is missing
   bool operator==(const CgroupHost&) const = default;
 };
 
-struct HostFacts {
 // Ids of the host, from `first` on. count 0: none is named.
 struct IdRange {
   std::uint32_t first = 0;
@@ -31,6 +31,7 @@ struct IdRange {
   bool operator==(const IdRange&) const = default;
 };
 
+struct HostFacts {
   std::uint32_t uid = 0;                // effective ids of the engine
   std::uint32_t gid = 0;
   int landlock_abi = 0;                 // 0: not available (landlock_create_ruleset(2))

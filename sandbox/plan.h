@@ -36,6 +36,7 @@ struct CgroupPlan {
   std::uint64_t memory_bytes = 0;
   std::uint32_t processes = 0;
   std::uint64_t cpu_quota_us = 0;   // of each period of 100 ms
+  bool swap_uncounted = false;      // a host whose groups don't limit swap will do
   bool operator==(const CgroupPlan&) const = default;
 };
 

@@ -63,9 +63,8 @@ struct Limits {
 
 // Limits that may be weaker than asked. Every one named here must have been named by the user.
 struct Degradable {
-  bool memory = false;
-  bool processes = false;
-  bool cpu = false;
+  bool memory = false;   // swap may go uncounted
+  bool cpu = false;      // a whole CPU where less was asked
   bool operator==(const Degradable&) const = default;
 };
 

@@ -87,12 +87,11 @@ class Tightener {
     sandbox::Degradable granted;
     for (const std::string& name : granted_.allow_degraded) {
       granted.memory |= name == "memory" || name == "cgroup";
-      granted.processes |= name == "processes" || name == "cgroup";
       granted.cpu |= name == "cpu" || name == "cgroup";
     }
     sandbox::Degradable& asked = request_.degradable;
     if (!is_asked("allow-degraded")) asked = granted;
-    if ((asked.memory && !granted.memory) || (asked.processes && !granted.processes) || (asked.cpu && !granted.cpu)) return too_much("allow-degraded");
+    if ((asked.memory && !granted.memory) || (asked.cpu && !granted.cpu)) return too_much("allow-degraded");
     request_.require_cgroup |= granted_.require_cgroup.value_or(false);
     return {};
   }

@@ -92,10 +92,9 @@ Status set_degradable(const std::string& list, RunRequest& request) {
     const std::string name = rest.substr(0, rest.find(','));
     rest.erase(0, name.size() + 1);
     if (name == "memory" || name == "cgroup") may.memory = true;
-    if (name == "processes" || name == "cgroup") may.processes = true;
-    if (name == "cpu" || name == "cgroup") may.cpu = true;
+    if (name == "cpu" || name == "cgroup") may.cpu = true;   // `processes` has nothing to give up: they are counted everywhere
     if (name != "memory" && name != "processes" && name != "cpu" && name != "cgroup") {
-      return fail(ErrorCode::kBadInput, "`" + name + "` can't be degraded", "for example --allow-degraded=cpu; known are memory, processes, cpu, cgroup (all three)");
+      return fail(ErrorCode::kBadInput, "`" + name + "` can't be degraded", "for example --allow-degraded=cpu; known are memory, cpu, processes (held everywhere) and cgroup (all of them)");
     }
   }
   return {};
@@ -223,7 +222,7 @@ const std::vector<OptionInfo>& run_options() {
       {"--config", Takes::kFile, "FILE", "configuration"},
       {"--json", Takes::kNothing, "", "print one JSON report, with the command's output in it"},
       {"--quiet", Takes::kNothing, "", "no summary of refused system calls on stderr"},
-      {"--allow-degraded", Takes::kText, "LIST", "limits that may be weaker than asked: memory, processes, cpu, cgroup"},
+      {"--allow-degraded", Takes::kText, "LIST", "limits that may be weaker than asked: memory (swap uncounted), cpu (a whole one), cgroup (both)"},
       {"--require-cgroup", Takes::kNothing, "", "refuse where control groups can't hold the limits"},
       {"--help", Takes::kNothing, "", "this text"}};
   return table;

@@ -221,6 +221,24 @@ TEST_CASE("what cannot be held is refused, unless it was named") {
     REQUIRE(plan);
     CHECK(plan->enforced.degraded == std::vector<std::string>{"cpu"});
   }
+  SECTION("swap that control groups don't count") {
+    HostFacts facts = root_facts();
+    facts.cgroup.swap_uncounted = true;
+    auto refused = compile(spec, facts);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kUnenforceable);
+    CHECK(refused.error().hint.find("--allow-degraded=memory") != std::string::npos);
+    spec.degradable.cpu = true;
+    CHECK_FALSE(compile(spec, facts));
+    spec.degradable.memory = true;
+    auto plan = compile(spec, facts);
+    REQUIRE(plan);
+    CHECK(plan->enforced.degraded == std::vector<std::string>{"memory"});
+    CHECK(plan->cgroup.swap_uncounted);
+    plan = compile(spec, root_facts());   // nothing is weaker where nothing has to be
+    REQUIRE(plan);
+    CHECK(plan->enforced.degraded.empty());
+  }
   SECTION("one and a half CPUs become one, never two") {
     spec.limits.cpus = 1.5;
     auto plan = compile(spec, user_facts());
