@@ -50,9 +50,9 @@ constexpr const char* kCgroupFix =
     "as root:                            mount the memory, pids and cpu controllers (cgroup v2 at /sys/fs/cgroup)\n"
     "in a container:                     docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw …";
 
-// A check answers 0 or an errno, in a child that it may spoil.
 constexpr const char* kProcessesFix = "this user may have no more processes: ulimit -u 4096, or raise pids.max of the control group that we are in";
 
+// A check answers 0 or an errno, in a child that it may spoil.
 using Try = int (*)();
 
 int run_in_child(Try attempt) {
@@ -158,13 +158,15 @@ CheckResult check_cgroup() {
     return {"control groups", CheckStatus::kDegraded,
             host.why_not + "; memory is held by a watchdog, processes by rlimit, CPUs by affinity instead", kCgroupFix};
   }
-  const sandbox::CgroupPlan plan{.kind = host.kind, .memory_bytes = 64 << 20, .processes = 8, .cpu_quota_us = 100'000};
-  if (host.must_leave_parent) {
-    return {"control groups", CheckStatus::kOk, "v2, delegated; wardenv moves itself into a group of its own when it runs", ""};
+  const bool moves = host.must_leave_parent;
+  if (moves) {
+    if (const Status left = sandbox::leave_parent(host); !left) return {"control groups", CheckStatus::kMissing, left.error().message, kCgroupFix};
   }
+  const sandbox::CgroupPlan plan{.kind = host.kind, .memory_bytes = 64 << 20, .processes = 8, .cpu_quota_us = 100'000};
   auto leaf = sandbox::CgroupLeaf::create(host, plan);
   if (!leaf) return {"control groups", CheckStatus::kMissing, leaf.error().message, kCgroupFix};
-  return {"control groups", CheckStatus::kOk, host.kind == sandbox::CgroupKind::kV2 ? "v2, a group with limits made" : "v1, groups with limits made", ""};
+  if (host.kind == sandbox::CgroupKind::kV1) return {"control groups", CheckStatus::kOk, "v1, groups with limits made", ""};
+  return {"control groups", CheckStatus::kOk, moves ? "v2, left to a group of our own, another with limits made" : "v2, a group with limits made", ""};
 }
 
 struct TemporaryFolder {

@@ -45,6 +45,13 @@ def doctor_is_content(setting):
     expect(done.returncode == 0, f"status {done.returncode}: {done.stdout[-600:]} {done.stderr[-200:]}")
 
 
+def doctor_makes_groups(setting):
+    """It says so once it has moved away, made a group and set limits there; until then a group that we sit in may refuse all of that."""
+    done = setting.account.wardenv("doctor")
+    expect(done.returncode == 0, f"status {done.returncode}: {done.stdout[-600:]} {done.stderr[-200:]}")
+    expect("another with limits made" in done.stdout, done.stdout[:800])
+
+
 def doctor_names_cgroups(setting):
     done = setting.account.wardenv("doctor")
     expect("cgroup" in done.stdout, f"status {done.returncode}, no word of cgroups: {done.stdout[-600:]}")

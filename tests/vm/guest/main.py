@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from checks import all_checks, doctor_is_content, doctor_names_cgroups, report_names_what_holds
+from checks import all_checks, doctor_is_content, doctor_makes_groups, doctor_names_cgroups, report_names_what_holds
 from harness import Account, Results, Setting, expect, expect_nothing_new, read, residue, said, write
 
 CGROUPS = "/sys/fs/cgroup"
@@ -89,9 +89,10 @@ def v2_user(results):
     run_all(results, setting, "leaf:")
     results.add("leaf: doctor", doctor_is_content, setting)
     results.add("leaf: require-cgroup", accepts_require_cgroup, setting)
-    for name in ("own-scope", "shared-scope"):
+    for name in ("own-scope", "doctor-scope", "shared-scope"):
         delegate(f"{SLICE}/{name}")
     own = cgroup2(USER, SLICE + "/own-scope")
+    results.add("process sits in the delegated group: doctor", doctor_makes_groups, cgroup2(USER, SLICE + "/doctor-scope"))
     results.add("process sits in the delegated group", report_names_what_holds, own)
     results.add("a shell sits there too", shared_group_stays_safe, SLICE + "/shared-scope")
     login = Setting(account_in(USER, SESSION), *FALLBACK)
