@@ -35,6 +35,18 @@ constexpr Command kCommands[] = {
     {"discard", nullptr, "drop what a run changed"},
 };
 
+}  // namespace
+
+std::vector<std::string> features() {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (command.run != nullptr) names.emplace_back(command.name);
+  }
+  return names;
+}
+
+namespace {
+
 int help() {
   std::puts("Usage: wardenv COMMAND [options]\n\nRuns commands that nobody vouches for, confined, in Python virtual environments.\n\nCommands:");
   for (const Command& command : kCommands) {

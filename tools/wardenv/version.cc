@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv version
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "tools/wardenv/commands.h"
 
@@ -10,10 +11,9 @@ int version_command(const Arguments& arguments) {
   const bool json = !arguments.empty() && arguments[0] == "--json";
   if (!arguments.empty() && arguments[0] == "--help") return say("Usage: wardenv version [--json]");
   if (arguments.size() > (json ? 1U : 0U)) return complain({ErrorCode::kBadInput, "version takes no argument but --json", "", 0});
-  const char* format = json ? "{\"version\":\"%s\",\"commit\":\"%s\",\"compiler\":\"%s\",\"features\":[\"run\",\"plan\",\"doctor\"]}\n"
-                            : "wardenv %s (commit %s, compiler %s)\n";
-  std::printf(format, WARDENV_VERSION, WARDENV_COMMIT, __VERSION__);
-  return std::fflush(stdout) == 0 ? 0 : kCannot;
+  if (json) return say(nlohmann::ordered_json{{"version", WARDENV_VERSION}, {"commit", WARDENV_COMMIT}, {"compiler", __VERSION__}, {"features", features()}}.dump());
+  std::printf("wardenv %s (commit %s, compiler %s)\n", WARDENV_VERSION, WARDENV_COMMIT, __VERSION__);
+  return written();
 }
 
 }  // namespace wardenv::cli
