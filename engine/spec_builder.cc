@@ -192,7 +192,7 @@ std::string state_folder() {
   auto variable = [](const char* name) { return std::string(std::getenv(name) != nullptr ? std::getenv(name) : ""); };
   if (auto path = variable("WARDENV_STATE"); !path.empty()) return path;
   if (auto path = variable("XDG_STATE_HOME"); !path.empty()) return path + "/wardenv";
-  if (auto home = variable("HOME"); !home.empty() && home != "/root") return home + "/.local/state/wardenv";
+  if (auto home = variable("HOME"); !home.empty() && ::geteuid() != 0) return home + "/.local/state/wardenv";   // root's HOME may be another's (sudo)
   return "/var/lib/wardenv";
 }
 
