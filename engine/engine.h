@@ -75,6 +75,7 @@ struct RunRequest {
   std::vector<std::string> read_only_files{};   // absolute; what decides what is allowed: the command can't change it, wherever else it may write
   StdinMode stdin_mode = StdinMode::kNull;  // kInherit: the bytes of descriptor 0 are passed on (engine/input.h); one run at a time has a use for it
   std::string stdin_text{};                 // with kText: what the command reads, then end of file; a sealed file in memory
+  sandbox::Clock clock = sandbox::Clock::kHost;
   sandbox::Degradable degradable;
   bool require_cgroup = false;
   sandbox::Walls walls;                   // for tests: see sandbox/spec.h

@@ -205,6 +205,7 @@ sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
   spec.degradable = request.degradable;
   spec.require_cgroup = request.require_cgroup;
   spec.walls = request.walls;
+  spec.clock = request.clock;
 
   const SystemView system = system_view(spec.hostname, spec.home);
   spec.mounts = system.mounts;

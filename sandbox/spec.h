@@ -45,6 +45,7 @@ enum class Network {
   kHost,    // LOUD WEAKENING: the host's network
 };
 
+// kOwnNamespace: clocks that count from the boot begin at the host's values, and no change that is made to them in other namespaces is seen.
 enum class Clock { kHost, kOwnNamespace };
 
 // Every default is the most restrictive value that still runs real Python work.
@@ -61,7 +62,7 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-// Limits that may be weaker than asked. Every one named here must have been named by the user.
+// Limits that may be weaker than asked. Every one named here must have been named by the user. The number of processes is held everywhere.
 struct Degradable {
   bool memory = false;   // swap may go uncounted
   bool cpu = false;      // a whole CPU where less was asked

@@ -178,6 +178,12 @@ class BadInputTest(CliTest):
         status, report = self.report("--no-venv", "--", "sh", "-c", "echo ${#1}", "sh", "x" * 100000)
         self.assertEqual((status, report["stdout"]), (0, "100000\n"))
 
+    def test_many_arguments(self):
+        """As README says: 160 KiB in all."""
+        many = ["x" * 40] * 3000
+        self.assertEqual(self.report("--no-venv", "--", "sh", "-c", "echo $#", "sh", *many)[1]["stdout"], "3000\n")
+        self.assert_refused(self.run_it("--no-venv", "--", "echo", *["x" * 100] * 3000), "too long", "file")
+
 
 class VenvTest(CliTest):
     def setUp(self):
@@ -239,7 +245,11 @@ class VenvTest(CliTest):
 
 class OtherCommandsTest(CliTest):
     def test_version(self):
-        self.assertEqual(json.loads(wardenv("version", "--json", cwd=self.workspace).stdout)["version"], "0.1.0")
+        version = json.loads(wardenv("version", "--json", cwd=self.workspace).stdout)
+        self.assertEqual(version["version"], "0.1.0")
+        listed = wardenv("--help", cwd=self.workspace).stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+        self.assertEqual(version["features"], [line.split()[0] for line in listed if "not in this version" not in line])
+        self.assertLessEqual({"run", "plan", "doctor", "policy", "approvals", "audit", "serve"}, set(version["features"]))
 
     def test_doctor_agrees_with_run(self):
         done = wardenv("doctor", "--json", cwd=self.workspace)
@@ -286,36 +296,6 @@ class SignalTest(CliTest):
                 self.fail("the command survived")
 
 
-class StartTest(CliTest):
-    """What the start does for speed changes nothing."""
-
-    def cpus_inside(self, **more):
-        done = subprocess.run([BIN, "run", "--no-venv", "--json", "--", "python3", "-c", "import os; print(*sorted(os.sched_getaffinity(0)))"],
-                              cwd=self.workspace, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
-        report = json.loads(done.stdout)
-        return [int(cpu) for cpu in report["stdout"].split()], report["enforced"]["cpu"]
-
-    def test_the_command_has_the_cpus_of_the_caller(self):
-        own = sorted(os.sched_getaffinity(0))
-        for _ in range(5):
-            inside, holder = self.cpus_inside()
-            if holder == "affinity":   # holds the limit: not all of them
-                self.assertTrue(inside and set(inside) <= set(own), inside)
-            else:
-                self.assertEqual(inside, own)
-        inside, _ = self.cpus_inside(preexec_fn=lambda: os.sched_setaffinity(0, {own[-1]}))
-        self.assertEqual(inside, [own[-1]])
-
-    def test_a_configuration_that_only_the_front_end_finds_is_heeded(self):
-        pathlib.Path(self.workspace, "policy.yaml").write_text('version: "1"\ndefault: deny\n')
-        settings = tempfile.mkdtemp(prefix="wardenv-settings.")
-        self.addCleanup(shutil.rmtree, settings, True)
-        os.mkdir(os.path.join(settings, "wardenv"))
-        pathlib.Path(settings, "wardenv", "config.json").write_text(json.dumps({"policy": os.path.join(self.workspace, "policy.yaml")}))
-        state = os.path.join(settings, "state")
-        environment = {**os.environ, "XDG_CONFIG_HOME": settings, "WARDENV_STATE": state}
-        self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 77)
-        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
 class TmpTest(CliTest):
     def test_what_was_asked_for_and_no_more(self):
         """Beside it the root has a few pages for what we put there ourselves."""
@@ -387,6 +367,36 @@ class IdRangeTest(CliTest):
                 self.assertIn("uid_range_first", done.stderr)
 
 
+class StartTest(CliTest):
+    """What the start does for speed changes nothing."""
+
+    def cpus_inside(self, **more):
+        done = subprocess.run([BIN, "run", "--no-venv", "--json", "--", "python3", "-c", "import os; print(*sorted(os.sched_getaffinity(0)))"],
+                              cwd=self.workspace, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
+        report = json.loads(done.stdout)
+        return [int(cpu) for cpu in report["stdout"].split()], report["enforced"]["cpu"]
+
+    def test_the_command_has_the_cpus_of_the_caller(self):
+        own = sorted(os.sched_getaffinity(0))
+        for _ in range(5):
+            inside, holder = self.cpus_inside()
+            if holder == "affinity":   # holds the limit: not all of them
+                self.assertTrue(inside and set(inside) <= set(own), inside)
+            else:
+                self.assertEqual(inside, own)
+        inside, _ = self.cpus_inside(preexec_fn=lambda: os.sched_setaffinity(0, {own[-1]}))
+        self.assertEqual(inside, [own[-1]])
+
+    def test_a_configuration_that_only_the_front_end_finds_is_heeded(self):
+        pathlib.Path(self.workspace, "policy.yaml").write_text('version: "1"\ndefault: deny\n')
+        settings = tempfile.mkdtemp(prefix="wardenv-settings.")
+        self.addCleanup(shutil.rmtree, settings, True)
+        os.mkdir(os.path.join(settings, "wardenv"))
+        pathlib.Path(settings, "wardenv", "config.json").write_text(json.dumps({"policy": os.path.join(self.workspace, "policy.yaml")}))
+        state = os.path.join(settings, "state")
+        environment = {**os.environ, "XDG_CONFIG_HOME": settings, "WARDENV_STATE": state}
+        self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 77)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
         del environment["XDG_CONFIG_HOME"]
         self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 0)
 

@@ -47,6 +47,11 @@ Status set_network(const std::string& value, RunRequest& request) {
   return choose(value, std::map<std::string, Network>{{"none", Network::kNone}, {"egress", Network::kEgress}, {"host", Network::kHost}}, request.network);
 }
 
+Status set_clock(const std::string& value, RunRequest& request) {
+  using sandbox::Clock;
+  return choose(value, std::map<std::string, Clock>{{"host", Clock::kHost}, {"own", Clock::kOwnNamespace}}, request.clock);
+}
+
 Status add_host(const std::string& value, RunRequest& request) {
   auto rule = engine::parse_egress_rule(value);
   if (!rule) return tl::unexpected(rule.error());
@@ -127,6 +132,7 @@ const std::map<std::string, Setter>& setters() {
       {"--output-limit", [](const std::string& v, RunRequest& r) { return assign(engine::parse_size(v), r.output_limit_bytes); }},
       {"--tmp-size", [](const std::string& v, RunRequest& r) { return assign(engine::parse_size(v), r.limits.tmp_bytes); }},
       {"--env", [](const std::string& v, RunRequest& r) -> Status { r.env.push_back(v); return {}; }},
+      {"--clock", set_clock},
       {"--stdin", set_stdin},
       {"--allow-degraded", set_degradable}};
   return table;
@@ -216,6 +222,7 @@ const std::vector<OptionInfo>& run_options() {
       {"--tmp-size", Takes::kText, "SIZE", "/tmp, /dev/shm and HOME together (default: 64M)"},
       {"--env", Takes::kText, "NAME=VALUE", "a variable for the command; nothing is inherited", true},
       {"--stdin", Takes::kChoice, "null|inherit", "what it reads: nothing, or the bytes of our standard input (default: null)"},
+      {"--clock", Takes::kChoice, "host|own", "own: in a time namespace of its own (default: host)"},
       {"--policy", Takes::kFile, "FILE", "judge the call by this policy first"},
       {"--profile", Takes::kText, "NAME", "a sandbox profile of the policy"},
       {"--grant", Takes::kText, "NAME", "the grant that calls: needed where the policy has grants"},
