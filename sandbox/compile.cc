@@ -37,6 +37,7 @@ struct Masked {
 constexpr std::array kMaskedProc = {
     Masked{"/proc/acpi", kEmptyFolder},      Masked{"/proc/asound", kEmptyFolder},     Masked{"/proc/bus", kEmptyFolder},
     Masked{"/proc/fs", kEmptyFolder},        Masked{"/proc/irq", kEmptyFolder},        Masked{"/proc/scsi", kEmptyFolder},
+    Masked{"/proc/cmdline", kEmptyFile},     // secrets of the boot loader and of systemd's credentials
     Masked{"/proc/interrupts", kEmptyFile},  Masked{"/proc/kallsyms", kEmptyFile},     Masked{"/proc/kcore", kEmptyFile},
     Masked{"/proc/keys", kEmptyFile},        Masked{"/proc/latency_stats", kEmptyFile}, Masked{"/proc/sched_debug", kEmptyFile},
     Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile},

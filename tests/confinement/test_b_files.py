@@ -281,7 +281,7 @@ WRITE_PROC = ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys
               "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/kvm", "/dev/net/tun", "/dev/loop-control", "/dev/cpu_dma_latency", "/dev/uinput", "/dev/vhost-vsock",
               "/dev/vsock", "/dev/userfaultfd", "/dev/rtc0", "/dev/watchdog", "/dev/hwrng")
 READ_PROC = ("/proc/kcore", "/proc/kmsg", "/proc/kallsyms", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/1/environ",
-             "/proc/interrupts", "/proc/bus/pci/devices", "/proc/acpi/wakeup", "/proc/irq/default_smp_affinity", "/proc/fs/jbd2", "/sys/class/net/lo/address",
+             "/proc/cmdline", "/proc/interrupts", "/proc/bus/pci/devices", "/proc/acpi/wakeup", "/proc/irq/default_smp_affinity", "/proc/fs/jbd2", "/sys/class/net/lo/address",
              "/sys/kernel/debug", "/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/etc/shadow", "/etc/machine-id", "/etc/gshadow", "/etc/fstab",
              "/var/lib/dpkg/status", "/run/utmp", "/root/.bashrc", "/boot")
 
