@@ -2,9 +2,12 @@
 // PolicySource: the policy that is in force, and its replacement when the file is edited.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -21,6 +24,12 @@ struct Edition {
   std::string file{};   // absolute; empty: built in
 };
 
+// What tells that a file is another one, or has been written (inode(7)). All zero where there is none.
+struct FileMark {
+  std::array<std::int64_t, 7> numbers{};
+  bool operator==(const FileMark&) const = default;
+};
+
 class PolicySource {
  public:
   // From a file, or, where `file` is empty, from `text`. Errors kBadInput: can't be read, or is wrong (the first finding, the others in the hint).
@@ -31,12 +40,14 @@ class PolicySource {
 
   [[nodiscard]] std::shared_ptr<const Edition> edition() const;
 
-  // From now on an edit takes effect: written in place or renamed over. A wrong one is told to `on_notice`, and the old one stays.
+  // From now on an edit takes effect: written in place or renamed over, at once; where a link or a folder on the way to the file is exchanged,
+  // within a second. A wrong one is told to `on_notice`, and the old one stays.
   // Both are called from a thread of this object. Error kHost where the file can't be watched.
   Status watch(std::function<void()> on_change, std::function<void(std::string_view)> on_notice);
 
  private:
   PolicySource(std::string file, std::shared_ptr<const Edition> edition);
+  Status watch_folders();
   void follow();
   void reload();
 
@@ -47,6 +58,8 @@ class PolicySource {
   std::function<void()> on_change_;
   std::function<void(std::string_view)> on_notice_;
   UniqueFd inotify_;
+  std::set<int> watches_;             // of inotify_: the folders that the file is in now
+  FileMark mark_;                     // of the file that was read last
   UniqueFd stop_;                     // eventfd
   std::thread thread_;
 };

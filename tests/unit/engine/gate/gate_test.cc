@@ -403,6 +403,40 @@ TEST_CASE("an edit of the policy counts from the next call on, a wrong one never
   CHECK((*gate)->admit(scene.call()).allowed());
 }
 
+TEST_CASE("an edit counts wherever links lead by then, and in a folder that has taken the place of the policy's") {
+  const testing::Folder folder;
+  const std::string deny = R"({"version": "1", "default": "deny"})";
+  for (const char* name : {"one", "two", "three"}) ::mkdir(folder.at(name).c_str(), 0755);
+  for (const char* name : {"one/p", "two/p", "three/p"}) write(folder.at(name), kAllow);
+  const std::string link = folder.at("one/link");
+  REQUIRE(::symlink(folder.at("one/p").c_str(), link.c_str()) == 0);
+  auto gate = Gate::open({.policy_file = link, .state_dir = folder.at("state"), .watch = Watch::kYes});
+  REQUIRE(gate);
+  std::mutex mutex;
+  std::condition_variable told;
+  int changes = 0;
+  (*gate)->on_change([&] { const std::lock_guard lock(mutex); ++changes; told.notify_all(); });
+  auto await = [&](int wanted) {
+    std::unique_lock lock(mutex);
+    return told.wait_for(lock, 20s, [&] { return changes >= wanted; });
+  };
+  write(folder.at("two/p"), deny);
+  REQUIRE(::symlink(folder.at("two/p").c_str(), (link + ".new").c_str()) == 0);
+  REQUIRE(::rename((link + ".new").c_str(), link.c_str()) == 0);
+  REQUIRE(await(1));
+  write(folder.at("two/p"), kAllow);   // where the link leads now
+  REQUIRE(await(2));
+  REQUIRE(::symlink("p", folder.at("three/link").c_str()) == 0);
+  write(folder.at("three/p"), deny);
+  REQUIRE(::rename(folder.at("one").c_str(), folder.at("away").c_str()) == 0);
+  REQUIRE(::rename(folder.at("three").c_str(), folder.at("one").c_str()) == 0);
+  REQUIRE(await(3));
+  write(folder.at("one/p"), kAllow);
+  REQUIRE(await(4));
+  write(folder.at("one/p"), deny);
+  REQUIRE(await(5));
+}
+
 TEST_CASE("a wrong policy, a missing one and one that others can write are refused at the start") {
   const Scene scene;
   CHECK_FALSE(scene.open("{"));
