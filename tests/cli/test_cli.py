@@ -389,6 +389,11 @@ class StartTest(CliTest):
         del environment["XDG_CONFIG_HOME"]
         self.assertEqual(self.run_it("--no-venv", "--", "touch", "ran", env=environment).returncode, 0)
 
+    def environment_with_state(self):
+        state = tempfile.mkdtemp(prefix="wardenv-state.")
+        self.addCleanup(shutil.rmtree, state, True)
+        return {**os.environ, "WARDENV_STATE": state}
+
     def assert_kept_from_the_run(self, folder, *options, env):
         """The configuration in `folder` of the workspace stays; the control is the file beside it, which the same acts exchange."""
         settings = pathlib.Path(self.workspace, folder, "config.json")
@@ -404,10 +409,10 @@ class StartTest(CliTest):
         self.assertTrue(os.path.exists(os.path.join(self.workspace, "ran")), done)
 
     def test_a_run_can_not_write_the_configuration_that_it_was_given(self):
-        self.assert_kept_from_the_run("conf", "--config", os.path.join(self.workspace, "conf", "config.json"), env={**os.environ, "WARDENV_STATE": self.workspace + ".state"})
+        self.assert_kept_from_the_run("conf", "--config", os.path.join(self.workspace, "conf", "config.json"), env=self.environment_with_state())
 
     def test_a_run_can_not_write_the_configuration_that_was_found(self):
-        self.assert_kept_from_the_run("wardenv", env={**os.environ, "WARDENV_STATE": self.workspace + ".state", "XDG_CONFIG_HOME": self.workspace})
+        self.assert_kept_from_the_run("wardenv", env={**self.environment_with_state(), "XDG_CONFIG_HOME": self.workspace})
 
     def test_a_configuration_behind_a_link_that_the_run_could_replace_is_refused(self):
         pathlib.Path(self.workspace, "config.json").write_text("{}")
