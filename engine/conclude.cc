@@ -55,6 +55,13 @@ Error step_error(const sandbox::LaunchPlan& plan, const wire::Event& event) {
   return fail_errno(ErrorCode::kHost, what, event.sys_errno, hint_for_step(step, event.sys_errno)).value();
 }
 
+Error lost_error(int sys_errno) {
+  const bool files = sys_errno == EMFILE || sys_errno == ENFILE;
+  return fail_errno(ErrorCode::kLauncher, "the launcher could not watch over the run any longer, and killed it",
+                    sys_errno, files ? "give wardenv more open files: ulimit -n 1024" : "run `wardenv doctor`")
+      .value();
+}
+
 void set_signal(RunReport& report, Outcome outcome, int signal, int exit_status) {
   report.outcome = outcome;
   report.signal = signal;
@@ -75,6 +82,7 @@ RunReport conclude(RunReport report, const sandbox::LaunchPlan& plan, const RunE
   const wire::Event& event = end.last;
   if (end.launcher_died) return failed(std::move(report), {ErrorCode::kLauncher, "the launcher died; the run was killed with it", "", 0});
   if (event.kind == wire::EventKind::kFailed) return failed(std::move(report), step_error(plan, event));
+  if (event.cause == wire::Cause::kUnwatched) return failed(std::move(report), lost_error(event.sys_errno));
   if (event.kind == wire::EventKind::kExecFailed && event.sys_errno == ESTALE) {
     return failed(std::move(report), {ErrorCode::kNotFound, "the command was replaced or changed after it had been looked up", "run it again", ESTALE});
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sandbox/plan_wire.h"
 #include "sandbox/seccomp/builtin.h"
 
 namespace wardenv::engine {
@@ -31,6 +32,7 @@ constexpr std::array kCloneFlags = {Name{CLONE_NEWUSER, "CLONE_NEWUSER"}, Name{C
 
 template <std::size_t N>
 std::string exact(const std::array<Name, N>& table, std::uint64_t value) {
+  if (value == (wire::kOtherArgument & 0xffffffff)) return "others";
   for (const Name& item : table) {
     if (item.value == value) return item.name;
   }
@@ -38,6 +40,7 @@ std::string exact(const std::array<Name, N>& table, std::uint64_t value) {
 }
 
 std::string first_flag(std::uint64_t flags) {
+  if (flags == wire::kOtherArgument) return "others";
   for (const Name& item : kCloneFlags) {
     if ((flags & item.value) != 0) return item.name;
   }
@@ -51,6 +54,7 @@ std::string socket_text(const sandbox::DeniedSyscall& call) {
 }
 
 std::string describe(const sandbox::DeniedSyscall& call) {
+  if (call.number == wire::kNoSyscall) return "system calls that do not exist";
   std::string name(sandbox::seccomp::syscall_name(call.number));
   if (name.empty()) name = "syscall " + std::to_string(call.number);
   if (call.number == SYS_socket || call.number == SYS_socketpair) return socket_text(call);
@@ -66,6 +70,8 @@ struct Hint {
   const char* prefix;
   const char* text;
 };
+constexpr const char* kSystemV =
+    "without control groups, System V's shared memory, semaphores and messages can't be counted and are refused";
 constexpr std::array kHints = {
     Hint{"socket(", "only unix sockets, and TCP and UDP over loopback, exist in the sandbox"},
     Hint{"mount", "file systems can't be changed inside; the workspace, /tmp and HOME are writable"},
@@ -80,7 +86,9 @@ constexpr std::array kHints = {
     Hint{"perf_event_open", "hardware counters are not available inside"},
     Hint{"userfaultfd", "userfaultfd is refused inside"},
     Hint{"memfd_create", "without control groups, memory files can't be counted and are refused"},
-    Hint{"shm", "without control groups, System V shared memory can't be counted and is refused"},
+    Hint{"shm", kSystemV},
+    Hint{"sem", kSystemV},
+    Hint{"msg", kSystemV},
     Hint{"sched_setaffinity", "without control groups, the CPU limit is held by affinity, which can't be changed inside"},
     Hint{"ioctl(TIOC", "input can't be pushed into a terminal"},
     Hint{"keyctl", "kernel keyrings are not available inside"},

@@ -140,8 +140,13 @@ class Compiler {
     }
   }
 
+  // A shared mapping of /dev/zero is memory that belongs to no process (mmap(2)). /dev/full reads the same, and can't be mapped.
+  [[nodiscard]] const char* source_of(std::string_view device) const {
+    return !holders_.cgroup && device == "/dev/zero" ? "/dev/full" : device.data();
+  }
+
   void open_devices() {
-    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(kDevices[i], slot_of_device(i), 0, 0);
+    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(source_of(kDevices[i]), slot_of_device(i), 0, 0);
   }
 
   void clone() {

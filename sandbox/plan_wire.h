@@ -127,7 +127,17 @@ enum class EventKind : uint32_t {
   kListening,    // with the socket of kListen as a descriptor
 };
 
-enum class Cause : uint32_t { kOwn, kTimeout, kMemory, kCancelled };
+enum class Cause : uint32_t {
+  kOwn,
+  kTimeout,
+  kMemory,
+  kCancelled,
+  kUnwatched /* by us, as its limits could not be held: sys_errno */
+};
+
+// In a kDenied event: various numbers that do not exist; various arguments.
+inline constexpr int32_t kNoSyscall = INT32_MIN;
+inline constexpr uint64_t kOtherArgument = ~0ULL;
 
 struct Event {
   EventKind kind;

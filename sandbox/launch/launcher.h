@@ -7,7 +7,9 @@
 namespace wardenv::launch {
 
 inline constexpr int kMaxRuns = 128;
-inline constexpr int kMaxDenied = 64;  // different refused system calls that a run's report names; the last one takes the rest
+// Different refused system calls that a run's report names: more than there are, so that none can be hidden behind
+// others. All of them fit the socket to the engine before it reads (net.core.wmem_default).
+inline constexpr int kMaxDenied = 160;
 
 struct Denied {
   int32_t number;
@@ -37,8 +39,15 @@ struct Run {
   uint32_t host_id = 0;
   uint32_t prepared_steps = 0;
   wire::Cause cause = wire::Cause::kOwn;
+  int lost_errno = 0;  // with kUnwatched
   uint64_t deadline_ms = 0;
   uint64_t memory_bytes = 0;
+  uint64_t look_ms = 0;        // watchdog: when to look next
+  uint64_t seen_memory = 0;    // watchdog: at the last look, and what was given since
+  uint64_t shared_bytes = 0;   // watchdog: anonymous shared memory that was ever asked for
+  uint64_t fleeting = 0;       // watchdog: see add_up_run
+  uint64_t answered_ms = 0;    // what all answers so far have cost, one millisecond each, or now where that is later
+  uint64_t listens_at_ms = 0;  // not 0: notifications have to wait until then
   uint32_t last_syscall = 0;
   wire::Frame failure{};   // kFailed or kExecFailed, where there was one
   wire::Frame exited{};
@@ -84,7 +93,8 @@ int hand_over(const Run& run, const Context& context);    // the rest of the pla
 void drain_frames(Run& run);
 void finish(Run& run);                               // init is dead
 void kill_run(Run& run, wire::Cause cause);
-void discard(Run& run);                              // nobody wants it any more; waits for its death
+void lose(Run& run, int error);  // its limits can't be held any more: killed, and the reason told
+void discard(Run& run);          // nobody wants it any more; waits for its death
 void note_control(Run& run);
 
 uint64_t now_ms();
@@ -92,7 +102,12 @@ uint64_t now_ms();
 // Watchdog: sums the memory of the run's PID namespace and its tmpfs, kills the run where it passes the limit.
 void watch_memory(Run& run);
 
-// Answers one seccomp notification. The arguments are values: nothing is ever followed or continued (seccomp_unotify(2)).
+// Anonymous shared memory for the run, or false where it has no more room; and back, where it was not taken.
+bool give_shared(Run& run, uint64_t bytes);
+void take_back_shared(Run& run, uint64_t bytes);
+
+// Answers one seccomp notification. No argument is ever followed (seccomp_unotify(2)).
 void answer_notification(Run& run);
+void listen_again(Run& run);  // notifications that had to wait are answered again
 
 }  // namespace wardenv::launch

@@ -16,6 +16,10 @@ constexpr int kEngineFd = 0;             // our end of the socket to the engine
 constexpr uint64_t kWatchPeriodMs = 4;  // a compromise: the overshoot of the watchdog against its own CPU time
 constexpr uint64_t kForever = ~0ULL;
 
+void sooner(uint64_t& next, uint64_t at) {
+  if (at < next) next = at;
+}
+
 // Entries are zero, and their pages do not exist, until one is taken: a launcher that makes one sandbox pays for one.
 alignas(Run) uint8_t room[kMaxRuns * sizeof(Run)];
 uint32_t ever_taken = 0;   // entries from here on never were
@@ -62,10 +66,19 @@ int tend_runs() {
       kill_run(run, wire::Cause::kTimeout);
       continue;
     }
-    if (run.deadline_ms < next) next = run.deadline_ms;
+    sooner(next, run.deadline_ms);
+    if (run.listens_at_ms != 0) {
+      if (now >= run.listens_at_ms)
+        listen_again(run);
+      else
+        sooner(next, run.listens_at_ms);
+    }
     if (!run.watched) continue;
-    watch_memory(run);
-    if (now + kWatchPeriodMs < next) next = now + kWatchPeriodMs;
+    if (now >= run.look_ms) {
+      watch_memory(run);
+      run.look_ms = now_ms() + kWatchPeriodMs;  // from the end on: a look that takes long leaves time for all else
+    }
+    sooner(next, run.look_ms);
   }
   if (next == kForever) return -1;
   now = now_ms();

@@ -34,7 +34,7 @@ wire::Event end_event(const Run& run) {
                : run.failure.kind == wire::FrameKind::kExecFailed ? wire::EventKind::kExecFailed
                                                                   : wire::EventKind::kEnded;
   event.step = event.kind == wire::EventKind::kExecFailed ? run.failure.extra : run.failure.step;
-  event.sys_errno = run.failure.value;
+  event.sys_errno = run.cause == wire::Cause::kUnwatched ? run.lost_errno : run.failure.value;
   event.pid = run.pid;
   event.wait_status = run.exited.value;
   event.have_status = run.have_status ? 1 : 0;
@@ -54,19 +54,22 @@ void report_end(Run& run) {
   run.state = State::kReported;
 }
 
+// What is missing was cut off because we have no room for more descriptors (unix(7)): nothing could be answered, or
+// held.
 void take_descriptors(Run& run, msghdr& message, const wire::Frame& frame) {
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return;
   int fds[3] = {-1, -1, -1};
-  size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  memcpy(fds, CMSG_DATA(header), (count < 3 ? count : 3) * sizeof(int));
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS)
+    memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
   int next = 0;
-  if (frame.extra != 0) run.listener = fds[next++];
+  const bool listens = frame.extra != 0;
+  if (listens) run.listener = fds[next++];
   if (run.watched) {
     run.proc = fds[next++];
     run.root = fds[next++];
   }
-  if (run.listener >= 0 && watch(run.listener, Source::kListener, index_of(run)) != 0) kill_run(run, wire::Cause::kOwn);
+  if ((listens && run.listener < 0) || (run.watched && (run.proc < 0 || run.root < 0))) return lose(run, EMFILE);
+  if (listens) listen_again(run);
 }
 
 // The proxy's socket goes straight on to the engine; without one, nothing answers inside.
@@ -162,6 +165,11 @@ void kill_run(Run& run, wire::Cause cause) {
   run.killed = true;
   run.cause = cause;
   if (run.pid > 0) syscall(kernel::kSysPidfdSendSignal, run.pidfd, SIGKILL, nullptr, 0);
+}
+
+void lose(Run& run, int error) {
+  run.lost_errno = error;
+  kill_run(run, wire::Cause::kUnwatched);
 }
 
 // init is dead, and with it, by the kernel's hand, every process of its PID namespace (pid_namespaces(7)). A prepared sandbox that

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -62,8 +63,8 @@ SyscallSet files() {
 }
 
 SyscallSet memory() {
-  return {"memory", plain({"brk", "get_mempolicy", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap",
-                           "mseal", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect"})};
+  return {"memory", plain({"brk", "get_mempolicy", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall", "mprotect", "mremap", "mseal",
+                           "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect"})};
 }
 
 SyscallSet processes() {
@@ -140,14 +141,21 @@ SyscallSet terminals() {
 }
 
 SyscallSet ipc() {
-  return {"interprocess communication", plain({"mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl",
-                                               "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop"})};
+  return {"interprocess communication",
+          plain({"mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink"})};
 }
 
 // Memory that belongs to no process can't be seen by the watchdog, and affinity that the program may set is no limit.
 SyscallSet where_cgroups_count() {
   return {"only where control groups hold the limits",
-          plain({"memfd_create", "memfd_secret", "sched_setaffinity", "shmat", "shmctl", "shmdt", "shmget"})};
+          plain({"memfd_create", "memfd_secret", "mmap", "msgctl", "msgget", "msgrcv", "msgsnd", "sched_setaffinity",
+                 "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget"})};
+}
+
+// Anonymous shared memory outlives its mapping: what neither is private nor has a file is for the launcher to count.
+SyscallSet where_the_launcher_counts() {
+  return {"only where the launcher holds the limits",
+          join({any_of("mmap", 3, {0}, MAP_ANONYMOUS), any_of("mmap", 3, {0}, MAP_SHARED)})};
 }
 
 constexpr std::array kNewSyscalls = {NewSyscall{"fchmodat2", 452},   NewSyscall{"futex_wake", 454},   NewSyscall{"futex_wait", 455},
@@ -160,7 +168,7 @@ std::span<const NewSyscall> new_syscalls() { return kNewSyscalls; }
 
 std::vector<SyscallSet> allowed_sets(LimitsBy limits) {
   std::vector<SyscallSet> sets{files(), memory(), processes(), signals(), identity_and_time(), network(), terminals(), ipc()};
-  if (limits == LimitsBy::kCgroup) sets.push_back(where_cgroups_count());
+  sets.push_back(limits == LimitsBy::kCgroup ? where_cgroups_count() : where_the_launcher_counts());
   return sets;
 }
 

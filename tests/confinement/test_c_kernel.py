@@ -187,6 +187,33 @@ class Status(Battery):
             self.assertNotEqual(os.readlink(f"/proc/{pid}/ns/{space}"), os.readlink(f"/proc/self/ns/{space}"), space)
 
 
+class Violations(Battery):
+    @both
+    def test_no_call_hides_another(self, who):
+        scratch = self.scratch(who)
+        answer = scratch.probe("hide_violations")
+        self.assertEqual(answer.result, "allowed", answer.run)
+        for call in ("acct", "ioctl", "socket", "unshare", "swapon", "keyctl", "ptrace", "mount", "bpf"):
+            self.assert_violation(answer, call)
+        counts = {violation["what"]: violation["count"] for violation in answer.run.report["violations"]}
+        self.assertEqual((counts["acct"], counts["ptrace"]), (70, 1))
+        self.assertEqual(sum(count for what, count in counts.items() if what.startswith("ioctl(")), 70)
+        self.assertEqual(counts["system calls that do not exist"], 180)
+
+    @both
+    def test_asking_without_end(self, who):
+        """The launcher answers, and its time is in no run's limit: so it takes its time, and the run waits."""
+        scratch = self.scratch(who)
+        answer = scratch.probe("ask_often", 5000, 16)
+        self.assertEqual(answer.result, "allowed", answer.run)
+        self.assertEqual(next(v["count"] for v in answer.run.report["violations"] if v["what"] == "acct"), 5000)
+        answer = scratch.probe("ask_often", 1 << 30, 16, options=["--timeout", "1s"])
+        self.assertEqual(answer.run.report["outcome"], "timed_out", answer.run)
+        count = next(v["count"] for v in answer.run.report["violations"] if v["what"] == "acct")
+        self.assertLessEqual(count, 4096 + answer.run.report["usage"]["wall_ms"] + 1)
+        self.assertGreater(count, 1000, "too little was asked to show anything")
+
+
 class Sweep(Battery):
     """Every number there is, with arguments at random: the sandbox survives, and nobody else notices."""
 

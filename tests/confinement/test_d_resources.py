@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section D: resources and life time."""
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -10,6 +11,14 @@ import wardenv_testing as t
 from battery import Battery, both
 
 MEMORY = ("--memory", "96M")
+
+
+def many_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+
+
+def few_files(count):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
 class Limits(Battery):
@@ -62,6 +71,105 @@ class Limits(Battery):
     @both
     def test_memory_shared(self, who):
         self.limited(who, ("memory_shared", 512), MEMORY)
+
+    @both
+    def test_memory_that_was_unmapped(self, who):
+        """Shared memory lives on in the one page that is left, and no process shows it."""
+        answer = self.limited(who, ("memory_unmapped", 256), MEMORY)
+        if answer.run.report["enforced"]["memory"] == "watchdog":
+            self.assertEqual(answer.why, "ENOMEM", answer.run)
+
+    @both
+    def test_memory_of_dev_zero(self, who):
+        self.limited(who, ("memory_unmapped_zero", 256), MEMORY)
+
+    @both
+    def test_memory_of_a_process_without_its_first_thread(self, who):
+        answer = self.limited(who, ("memory_without_leader", 256), MEMORY)
+        self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+
+    @both
+    def test_memory_handed_on(self, who):
+        """From thread to thread and from process to process, each gone before it is looked at."""
+        for act in ("memory_relay_threads", "memory_relay_processes"):
+            with self.subTest(act=act):
+                answer = self.limited(who, (act, 256), MEMORY)
+                self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+
+    @both
+    def test_memory_of_page_tables(self, who):
+        answer = self.limited(who, ("memory_page_tables", 3800, 30), MEMORY)
+        self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+
+    @both
+    def test_memory_of_system_v(self, who):
+        for act in ("memory_messages", "memory_semaphores"):
+            with self.subTest(act=act):
+                scratch = self.scratch(who)
+                control = scratch.probe_outside(act, 192, prefix=("unshare", "--ipc") if t.IS_ROOT else ())
+                self.assertEqual(control.result, "allowed", control.text)
+                answer = scratch.probe(act, 192, options=MEMORY)
+                self.assertTrue(answer.began, answer.run)
+                self.assertNotEqual(answer.result, "allowed", answer.run)
+
+    @both
+    def test_memory_in_sockets(self, who):
+        """Kernel memory. Where nothing counts it, what one process gets is bounded by its descriptors alone, as README says."""
+        scratch = self.scratch(who)
+        control = scratch.probe_outside("memory_sockets", 1000, preexec_fn=many_files)
+        self.assertGreater(int(control.one("bytes")), 128 << 20)
+        answer = scratch.probe("memory_sockets", 1000, options=MEMORY)
+        self.assertTrue(answer.began, answer.run)
+        if answer.run.report["enforced"]["memory"] == "watchdog":
+            self.assertLess(int(answer.one("bytes")), 1024 * 256 * 1024)
+        else:
+            self.assertEqual(answer.run.report["outcome"], "memory_exceeded", answer.run)
+
+    @both
+    def test_shared_memory_within_the_limit(self, who):
+        """The other side: what Python's mmap and multiprocessing do goes on working, also many times over."""
+        program = ("import mmap, multiprocessing as m, os\n"
+                   "from multiprocessing import shared_memory\n"
+                   "area = mmap.mmap(-1, 24 << 20)\n"
+                   "area[:] = b'x' * len(area)\n"
+                   "if os.fork() == 0: area[0:2] = b'yz'; os._exit(0)\n"
+                   "os.wait(); assert area[0:3] == b'yzx'\n"
+                   "for i in range(2000): mmap.mmap(-1, 4096).close()\n"
+                   "block = shared_memory.SharedMemory(create=True, size=16 << 20); block.buf[:] = bytes(len(block.buf)); block.close(); block.unlink()\n"
+                   "value = m.Array('i', 100)\n"
+                   "assert m.Pool(2).map(abs, [-1, -2]) == [1, 2]\n"
+                   "assert open('/dev/zero', 'rb').read(3) == bytes(3)\n"
+                   "print('done')\n")
+        run = self.scratch(who).run(["/usr/bin/python3", "-c", program], "--memory", "160M")
+        self.assertEqual((run.status, run.text, run.report["violations"]), (0, "done\n", []), run)
+
+    @both
+    def test_no_other_process_dies_of_it(self, who):
+        """The whole run ends, its small processes with the one that takes too much; nobody else does, however large."""
+        scratch = self.scratch(who)
+        bystander = t.start_outside([scratch.binary, "memory_hold", "n", "400"], scratch.user)
+        self.addCleanup(t.stop, bystander)
+        while b"DATA holds" not in bystander.stdout.readline():
+            self.assertIsNone(bystander.poll(), "the bystander did not start")
+        token = t.nonce()
+        script = f"{scratch.binary} sleep {token} & exec {scratch.binary} memory_anonymous n 512"
+        self.assertEqual(scratch.probe_outside("memory_anonymous", 512).result, "allowed")
+        run = scratch.run(["/bin/sh", "-c", script], *MEMORY)
+        self.assertEqual((run.status, run.report["outcome"]), (137, "memory_exceeded"), run)
+        self.assertTrue(t.eventually(lambda: not t.processes_with(token)), "a small process of the run is left")
+        self.assertIsNone(bystander.poll(), "a process outside of the run died")
+
+    @both
+    def test_few_descriptors(self, who):
+        """A launcher that can't look any more must not let the run go on unwatched."""
+        scratch = self.scratch(who)
+        outcomes = set()
+        for count in range(10, 50):
+            run = scratch.run([scratch.binary, "memory_anonymous", "n", "512"], *MEMORY, preexec_fn=lambda: few_files(count))
+            self.assertNotIn("RESULT allowed", run.text, f"{count} descriptors: {run}")
+            outcomes.add(run.report["outcome"] if run.report else run.status)
+        self.assertIn("memory_exceeded", outcomes)
+        self.assertGreater(len(outcomes), 1, "there were descriptors enough for all")
 
     @both
     def test_memory_in_pipes(self, who):

@@ -7,6 +7,7 @@
 #include <linux/keyctl.h>
 #include <linux/perf_event.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -202,11 +203,71 @@ static void do_exec(int argc, char **argv) {
 // run PROGRAM [ARG...]: a program of another kind, in a child; it says itself what it could do.
 static void try_exec(int argc, char **argv) { in_child(do_exec, argc, argv); }
 
+// hide_violations: many refused calls that mean little, in the hope that there is no room left for those that come
+// after.
+static void hide_violations(int argc, char** argv) {
+  (void)argc, (void)argv;
+  for (long i = 0; i < 70; ++i) syscall(SYS_acct, i + 1);
+  for (long i = 0; i < 70; ++i) syscall(SYS_ioctl, -1, 0x7700 + i);
+  for (long i = 0; i < 70; ++i) syscall(SYS_socket, 100 + i, 1, 0);
+  for (long i = 0; i < 70; ++i) syscall(SYS_unshare, 0x10000000 | i);
+  for (long i = 340; i < 420; ++i) syscall(i);
+  for (long i = 100000; i < 100100; ++i) syscall(i);
+  const long few[] = {SYS_sysfs,          SYS__sysctl,
+                      SYS_uselib,         SYS_ustat,
+                      SYS_vhangup,        SYS_swapon,
+                      SYS_swapoff,        SYS_reboot,
+                      SYS_iopl,           SYS_ioperm,
+                      SYS_delete_module,  SYS_init_module,
+                      SYS_finit_module,   SYS_quotactl,
+                      SYS_lookup_dcookie, SYS_remap_file_pages,
+                      SYS_kexec_load,     SYS_add_key,
+                      SYS_request_key,    SYS_keyctl,
+                      SYS_fanotify_init,  SYS_name_to_handle_at,
+                      SYS_settimeofday,   SYS_clock_settime};
+  for (size_t i = 0; i < sizeof few / sizeof *few; ++i) syscall(few[i], -1, -1, -1, -1, -1, -1);
+  syscall(SYS_ptrace, -1, 0, 0, 0);
+  syscall(SYS_mount, 0, 0, 0, 0, 0);
+  syscall(SYS_bpf, -1, 0, 0);
+  allowed();
+}
+
+// ask_often COUNT THREADS: the same refused call from several threads at once. What answers is no part of us.
+static long asks_left;
+static void* ask(void* unused) {
+  (void)unused;
+  while (__atomic_sub_fetch(&asks_left, 1, __ATOMIC_RELAXED) >= 0) {
+    if (syscall(SYS_acct, 1) == 0 || (errno != EPERM && errno != EFAULT)) denied(errno);
+  }
+  return NULL;
+}
+
+static void ask_often(int argc, char** argv) {
+  asks_left = number(argc, argv, 0);
+  long count = number(argc, argv, 1);
+  pthread_t threads[64];
+  for (long i = 0; i < count; ++i) {
+    if (pthread_create(&threads[i], NULL, ask, NULL) != 0) broken("pthread_create");
+  }
+  for (long i = 0; i < count; ++i) pthread_join(threads[i], NULL);
+  allowed();
+}
+
 const Act kKernelActs[] = {
-    {"call", call},         {"unshare", try_unshare}, {"clone", try_clone},
-    {"clone3", try_clone3}, {"setns", try_setns},     {"sethostname", do_sethostname},
-    {"bpf", try_bpf},       {"perf", try_perf},       {"vmsplice", try_vmsplice},
-    {"x32", try_x32},       {"int80", try_int80},     {"run", try_exec},
+    {"hide_violations", hide_violations},
+    {"ask_often", ask_often},
+    {"call", call},
+    {"unshare", try_unshare},
+    {"clone", try_clone},
+    {"clone3", try_clone3},
+    {"setns", try_setns},
+    {"sethostname", do_sethostname},
+    {"bpf", try_bpf},
+    {"perf", try_perf},
+    {"vmsplice", try_vmsplice},
+    {"x32", try_x32},
+    {"int80", try_int80},
+    {"run", try_exec},
     {"write_map", write_map},
     {NULL, NULL},
 };

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "sandbox/plan_wire.h"
 #include "tests/support/catch.h"
 
 using namespace wardenv;
@@ -66,6 +67,13 @@ TEST_CASE("the same call is one entry with a sum, in the order of the first") {
   CHECK((violations[0].what == "socket(AF_VSOCK)" && violations[0].count == 7));
   CHECK((violations[1].what == "mount" && violations[1].count == 3));
   CHECK((violations[2].what == "socket(AF_CAN, SOCK_RAW)" && violations[2].count == 1));
+}
+
+TEST_CASE("what the launcher told apart no longer") {
+  CHECK(what(wire::kNoSyscall) == "system calls that do not exist");
+  CHECK(what(SYS_ioctl, wire::kOtherArgument, wire::kOtherArgument) == "ioctl(others)");
+  CHECK(what(SYS_socket, wire::kOtherArgument, wire::kOtherArgument) == "socket(others)");
+  CHECK(what(SYS_unshare, wire::kOtherArgument) == "unshare(others)");
 }
 
 TEST_CASE("hints say what to do instead") {

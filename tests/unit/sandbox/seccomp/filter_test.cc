@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -93,7 +94,7 @@ TEST_CASE("every number: allowed where a table says so without conditions, else 
     for (int number = 0; number <= 600; ++number) {
       const std::string name(syscall_name(number));
       INFO(number << " " << name);
-      constexpr std::uint64_t kNone = 0x5a5a5a5a5a5a5a5aULL;  // meets no condition of any rule
+      constexpr std::uint64_t kNone = 0x7b7b7b7b7b7b7b7bULL;  // meets no condition of any rule
       const std::uint32_t got = action(call(number, {kNone, kNone, kNone, kNone, kNone, kNone}), limits);
       if (plain.count(name) != 0) CHECK(got == SECCOMP_RET_ALLOW);
       else if (name == "clone3") CHECK(got == (SECCOMP_RET_ERRNO | ENOSYS));
@@ -204,9 +205,23 @@ TEST_CASE("arguments") {
 }
 
 TEST_CASE("without control groups, memory that no process owns and affinity are refused") {
-  for (long number : {SYS_memfd_create, SYS_shmget, SYS_sched_setaffinity}) {
+  for (long number : {SYS_memfd_create, SYS_shmget, SYS_semget, SYS_msgget, SYS_msgsnd, SYS_sched_setaffinity}) {
     CHECK(action(call(number), LimitsBy::kCgroup) == SECCOMP_RET_ALLOW);
     CHECK(action(call(number), LimitsBy::kProcess) == SECCOMP_RET_USER_NOTIF);
+  }
+}
+
+TEST_CASE("without control groups, anonymous shared memory is for the launcher to count") {
+  const auto map = [](std::uint64_t flags) { return call(SYS_mmap, {0, 4096, 3, flags, 0, 0}); };
+  for (const std::uint64_t more : {std::uint64_t{0}, std::uint64_t{MAP_NORESERVE | MAP_POPULATE}, kGarbage}) {
+    for (const std::uint64_t flags :
+         {MAP_PRIVATE | MAP_ANONYMOUS, int{MAP_PRIVATE}, int{MAP_SHARED}, int{MAP_SHARED_VALIDATE}}) {
+      CHECK(action(map(flags | more), LimitsBy::kProcess) == SECCOMP_RET_ALLOW);
+    }
+    for (const std::uint64_t flags : {MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED_VALIDATE | MAP_ANONYMOUS}) {
+      CHECK(action(map(flags | more), LimitsBy::kProcess) == SECCOMP_RET_USER_NOTIF);
+      CHECK(action(map(flags | more), LimitsBy::kCgroup) == SECCOMP_RET_ALLOW);
+    }
   }
 }
 
