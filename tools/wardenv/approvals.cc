@@ -183,6 +183,12 @@ Status write_down(const std::string& folder, const policy::Approval& approval, c
   return log ? (*log)->append(record, engine::Durable::kYes) : Status(tl::unexpected(log.error()));
 }
 
+// It ended, or somebody else decided, after our yes was written down.
+void take_back(const std::string& folder, const policy::Approval& approval, Options options, const Error& error) {
+  options.reason = "not approved after all: " + error.message;
+  if (const Status written = write_down(folder, approval, "deny", options); !written) complain(written.error());
+}
+
 // A record never changes what it asks for: what was shown is what is approved. Written down first: nothing passes that the log does not know of.
 int approve(policy::ApprovalStore& store, const Options& options, const std::string& folder) {
   const auto asked = store.show(options.id);
@@ -194,10 +200,12 @@ int approve(policy::ApprovalStore& store, const Options& options, const std::str
       return kNo;
     }
   }
-  if (asked->state == policy::ApprovalState::kPending) {
+  const bool pending = asked->state == policy::ApprovalState::kPending;
+  if (pending) {
     if (const Status written = write_down(folder, *asked, "allow", options); !written) return complain(written.error());
   }
   const auto approved = store.approve(options.id, options.as);
+  if (!approved && pending) take_back(folder, *asked, options, approved.error());
   if (!approved) return refuse(approved.error());
   std::printf("approved: this call may be made once until %s\n", utc(approved->expires_at).c_str());
   return 0;
