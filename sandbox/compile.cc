@@ -248,16 +248,21 @@ class Compiler {
     }
   }
 
-  // A folder on the way to a protected path is bound over itself: what is a mount point can't be renamed (rename(2), EBUSY).
+  // What is read-only stays at its place as well: the venv and its Python, where they lie in a writable mount, and protected paths.
   void protect() {
-    std::vector<std::string> done;
+    for (const std::string& target : read_only_targets(spec_)) hold_way_to(target);
     for (const std::string& path : spec_.read_only_again) {
-      for (const std::string& parent : folders_between(spec_, path)) {
-        if (std::find(done.begin(), done.end(), parent) != done.end()) continue;
-        done.push_back(parent);
-        step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = parent, .a = kNoSuid | kNoDev});
-      }
+      hold_way_to(path);
       step({.op = Op::kRebind, .text = path, .a = kReadOnly | kNoSuid | kNoDev});
+    }
+  }
+
+  // A folder on the way is bound over itself: what is a mount point can't be renamed (rename(2), EBUSY).
+  void hold_way_to(const std::string& path) {
+    for (const std::string& folder : folders_between(spec_, path)) {
+      if (std::find(held_.begin(), held_.end(), folder) != held_.end()) continue;
+      held_.push_back(folder);
+      step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = folder, .a = kNoSuid | kNoDev});
     }
   }
 
@@ -370,6 +375,7 @@ class Compiler {
   Holders holders_;
   LaunchPlan plan_;
   std::vector<std::string> folders_;
+  std::vector<std::string> held_;   // writable folders that are mount points of their own
 };
 
 }  // namespace

@@ -37,15 +37,26 @@ bool in_own_root(const SandboxSpec& spec, const Mount& mount) {
 }
 
 std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path) {
-  std::size_t base = 0;
+  const Mount* holder = nullptr;
   for (const Mount& mount : spec.mounts) {
-    if (is_beneath(path, mount.target)) base = std::max(base, mount.target.size());
+    if (mount.target == path || !is_beneath(path, mount.target)) continue;
+    if (holder == nullptr || holder->target.size() < mount.target.size()) holder = &mount;
   }
+  if (holder == nullptr || holder->writable == Writable::kNo) return {};
   std::vector<std::string> folders;
-  for (std::size_t end = path.find('/', base + 1); end != std::string::npos; end = path.find('/', end + 1)) {
+  for (std::size_t end = path.find('/', holder->target.size() + 1); end != std::string::npos; end = path.find('/', end + 1)) {
     folders.push_back(path.substr(0, end));
   }
   return folders;
+}
+
+std::vector<std::string> read_only_targets(const SandboxSpec& spec) {
+  std::vector<std::string> targets;
+  for (const Mount& mount : spec.mounts) {
+    if (mount.writable == Writable::kNo) targets.push_back(mount.target);
+  }
+  std::sort(targets.begin(), targets.end());
+  return targets;
 }
 
 std::vector<Symlink> own_symlinks(const SandboxSpec& spec) {

@@ -23,8 +23,12 @@ MountOrder sort_mounts(const SandboxSpec& spec);
 // Neither inside another mount nor where the command writes: the folders on the way are ours.
 bool in_own_root(const SandboxSpec& spec, const Mount& mount);
 
-// Folders below the writable mount that holds `path`, above `path` itself, outermost first.
+// The folders above `path` in the mount that holds it, outermost first: those that the command could rename. None where that mount is
+// read-only. A mount is held by the one around it.
 std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path);
+
+// Where read-only mounts are seen, parents before children.
+std::vector<std::string> read_only_targets(const SandboxSpec& spec);
 
 // Links that have to be made: each once; those below something that is mounted exist there already.
 std::vector<Symlink> own_symlinks(const SandboxSpec& spec);

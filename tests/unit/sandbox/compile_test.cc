@@ -177,6 +177,25 @@ TEST_CASE("walls come in the order that makes them hold") {
   CHECK(plan->steps.back().op == wire::Op::kExec);
 }
 
+TEST_CASE("the folders on the way to what is read-only in a writable mount are mounts of their own, each once") {
+  SandboxSpec spec = small_spec();
+  spec.mounts.push_back({.source = "/srv/project/sub/deep/.venv", .target = "/srv/project/sub/deep/.venv", .owner_mapped = true});
+  spec.mounts.push_back({.source = "/srv/project/sub/python/3", .target = "/srv/project/sub/python/3", .owner_mapped = true});
+  spec.read_only_again = {"/srv/project/sub/.envrc"};
+  auto rebound = [](const SandboxSpec& asked) {
+    auto plan = compile(asked, user_facts());
+    REQUIRE(plan);
+    std::vector<std::string> paths;
+    for (std::size_t i = plan->early_steps; i < plan->steps.size(); ++i) {
+      if (plan->steps[i].op == wire::Op::kRebind) paths.push_back(plan->steps[i].text);
+    }
+    return paths;
+  };
+  CHECK(rebound(spec) == std::vector<std::string>{"/srv/project/sub", "/srv/project/sub/deep", "/srv/project/sub/python", "/srv/project/sub/.envrc"});
+  spec.mounts[1].writable = Writable::kNo;
+  CHECK(rebound(spec) == std::vector<std::string>{"/srv/project/sub/.envrc"});
+}
+
 TEST_CASE("a spec that makes no sense is refused") {
   SandboxSpec spec = small_spec();
   SECTION("no command") { spec.argv.clear(); }
