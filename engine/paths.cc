@@ -138,6 +138,7 @@ Result<ResolvedPath> resolve_path(const std::string& path) {
     if (length < 0) return fail_errno(ErrorCode::kNotFound, "`" + path + "`");
     const std::string_view text(target, static_cast<std::size_t>(length));
     resolved.symlinks.push_back({next, std::string(text)});
+    if (todo.empty()) resolved.ends_in_link = true;
     if (text.starts_with('/')) resolved.real.clear();
     push_components(todo, text);
   }

@@ -14,6 +14,7 @@ namespace wardenv::engine {
 struct ResolvedPath {
   std::string real;                         // absolute, without symbolic links
   std::vector<sandbox::Symlink> symlinks;   // those that were walked through: where they are (a real path) and what they say
+  bool ends_in_link = false;                // the path itself was one, not only a folder on the way
 };
 
 // Absolute form of `path` (relative to the current folder), without "." and "//"; ".." is kept for resolve_path.

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 #include <set>
 #include <span>
 
@@ -37,6 +39,44 @@ constexpr auto kProtected = sorted(std::to_array<std::string_view>({
     ".tcshrc", ".login", ".inputrc", ".vimrc", ".nvimrc", ".exrc", ".gvimrc", ".emacs", ".dir-locals.el", ".gdbinit", ".ssh", ".gnupg",
     ".gitconfig", ".pre-commit-config.yaml", "sitecustomize.py", "usercustomize.py"}));
 
+// What tells a person's home folder, with keys and passwords in it, from an account's folder that is a project.
+constexpr std::array kSignsOfHome = {".ssh",   ".gnupg",           ".aws",            ".azure",   ".kube",         ".docker",      ".config",
+                                     ".netrc", ".git-credentials", ".password-store", ".mozilla", ".bash_history", ".zsh_history", ".python_history"};
+
+// Field `number`, from 0, of a line of passwd(5).
+std::string_view field(std::string_view line, int number) {
+  for (; number > 0; --number) line.remove_prefix(std::min(line.find(':'), line.size() - 1) + 1);
+  return line.substr(0, line.find(':'));
+}
+
+// Homes that may lie at or below `dir`, links not yet followed where they are the caller's. Not by getpwuid(3), which may ask the network: whom a
+// directory service knows has HOME.
+std::vector<std::string> homes_near(const std::string& dir) {
+  std::vector<std::string> homes;
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') homes.emplace_back(home);
+  const std::string caller = std::to_string(::geteuid());
+  std::ifstream accounts("/etc/passwd");
+  for (std::string line; std::getline(accounts, line);) {
+    const std::string_view home = field(line, 5);
+    if (home.starts_with('/') && (is_beneath(home, dir) || field(line, 2) == caller)) homes.emplace_back(home);
+  }
+  return homes;
+}
+
+// Neither somebody's home folder nor what holds one.
+Status check_homes(const std::string& dir) {
+  for (const std::string& home : homes_near(dir)) {
+    const auto real = resolve_path(home);
+    if (!real || !is_beneath(real->real, dir)) continue;
+    for (const char* sign : kSignsOfHome) {
+      if (!exists(real->real + "/" + sign)) continue;
+      return fail(ErrorCode::kBadInput, "`" + dir + "` can't be a workspace: `" + real->real + "` is a home folder, with `" + sign + "` in it",
+                  real->real == dir ? "choose a project folder below it" : "name the folder of one project");
+    }
+  }
+  return {};
+}
+
 Status check_place(const std::string& dir, const std::string& state_dir) {
   const std::string quoted = "`" + dir + "`";
   for (const char* folder : kSystem) {
@@ -47,6 +87,7 @@ Status check_place(const std::string& dir, const std::string& state_dir) {
   if (std::any_of(kShared.begin(), kShared.end(), [&](const char* folder) { return dir == folder; })) {
     return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: others keep their things there", "name the folder of one project");
   }
+  WARDENV_TRY(check_homes(dir));
   if (state_dir.empty()) return {};
   auto state = resolve_path(state_dir);
   const std::string real_state = state ? state->real : absolute(state_dir);
@@ -153,8 +194,7 @@ Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optio
   if (dir.empty() || dir.find_first_of(std::string("\0\n", 2)) != std::string::npos) return fail(ErrorCode::kBadInput, "the workspace is not a path", kNameOne);
   auto resolved = resolve_path(dir);
   if (!resolved) return fail(ErrorCode::kNotFound, "workspace " + resolved.error().message, kNameOne);
-  struct stat status {};
-  if (::lstat(absolute(dir).c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+  if (resolved->ends_in_link) {   // as it was followed: what is there now may be another
     return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is a symbolic link", "name the folder that it points to: " + resolved->real);
   }
   if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "the workspace `" + dir + "` is not a folder", kNameOne);

@@ -423,42 +423,92 @@ class Leftovers(Battery):
         return True
 
 
-class SwappedSources(Battery):
-    """CVE-2021-30465: a protected path is swapped with a symbolic link while sandboxes start."""
-    STARTS = int(os.environ.get("WARDENV_SWAP_STARTS", "150"))
+def in_own_mounts(scratch, script, argv):
+    """Arguments that run `script`, as root and in the workspace, in a mount namespace of its own, and then `argv` as the scratch's user."""
+    become = ["setpriv", f"--reuid={scratch.user.uid}", f"--regid={scratch.user.gid}", "--clear-groups", "--"] if scratch.user else []
+    return [*OWN_MOUNTS, "sh", "-ec", f"{script}\n" + 'exec "$@"', "sh", *become, *argv]
 
-    def race(self, who, name, link_at, link_to):
+
+@unittest.skipUnless(t.IS_ROOT, "only root mounts something in a workspace")
+class SubMounts(Battery):
+    """What the host has mounted, writable, below something that the sandbox shows read-only."""
+
+    def attempt_below(self, who, name, options):
         scratch = self.scratch(who)
-        secret = scratch.write(os.path.join(scratch.root, "outside/config"), "top secret\n")
-        scratch.write(name, "harmless\n")
-        os.symlink(os.path.dirname(secret) if link_to == "folder" else secret, scratch.path("swap"))
-        swapper = t.start_outside([t.PROBE, "swap", "n", scratch.path(link_at), scratch.path("swap")], scratch.user)
-        self.addCleanup(t.stop, swapper)
-        seen = {"harmless": 0, "secret": 0}
-        for _ in range(400):  # the control: outside the race is lost now and then
-            text = scratch.probe_outside("cat", scratch.path(name)).text
-            seen = {word: count + (word in text) for word, count in seen.items()}
-            if all(seen.values()):
-                break
-        self.assertTrue(all(seen.values()), f"the swap is not seen outside: {seen}")
-        ran = refused = 0
-        for _ in range(self.STARTS):
-            answer = scratch.probe("read_and_append", scratch.path(name))
-            self.assertNotIn("top secret", answer.text)
-            self.assertIn(answer.run.report["outcome"], ("exited", "setup_failed"), answer.run)
-            ran += answer.began
-            refused += not answer.began
-        self.assertIsNone(swapper.poll(), "the swapper gave up")
-        self.assertEqual(open(secret).read(), "top secret\n")
-        self.assertGreater(ran, 0, "no start came through: nothing was shown")
+        scratch.write(f"{name}/above", "precious\n")
+        scratch.folder(f"{name}/sub")
+        source = scratch.write(os.path.join(scratch.root, "source", "file"), "precious\n")
+        script = f"mount --bind '{os.path.dirname(source)}' '{scratch.path(name)}/sub'"
+        env = t.environment(scratch.user, scratch.state)
+
+        def act(argv):
+            number = t.nonce()
+            done = t.execute(in_own_mounts(scratch, script, [*argv, scratch.binary, "append", number, scratch.path(f"{name}/sub/file"), "x"]), env=env,
+                             cwd=scratch.workspace)
+            run = t.to_run(done)
+            return t.parse_answer(run.text, number, run)
+
+        for walls in ("all", "no-landlock", "no-seccomp"):
+            with self.subTest(walls=walls):
+                self.assert_denied(act([t.WALLS, "--walls", walls, "--workspace", scratch.workspace, *options, "--"]))
+        self.assertEqual(open(source).read(), "precious\n")
+        self.assertEqual(act([]).result, "allowed", "the mount is not there, or not writable")
+        self.assertEqual(open(source).read(), "precious\nx")
 
     @both
-    def test_file_and_link(self, who):
-        self.race(who, ".git/config", ".git/config", "file")
+    def test_below_a_read_only_workspace(self, who):
+        self.attempt_below(who, "folder", ["--read-only"])
 
     @both
-    def test_folder_and_link(self, who):
-        self.race(who, ".claude/config", ".claude", "folder")
+    def test_below_a_protected_folder(self, who):
+        self.attempt_below(who, ".claude", [])
+
+
+HOME_SIGNS = (".ssh/id_rsa", ".aws/credentials", ".netrc", ".bash_history", ".config/gh/hosts.yml")
+
+
+class Homes(Battery):
+    """Somebody's home folder is no workspace: the keys in it could be read."""
+
+    def run_in(self, scratch, workspace, home, *options):
+        return t.run_wardenv(["--no-venv", "--workspace", workspace, *options], ["sh", "-c", "cat .ssh/id_rsa .aws/credentials .netrc; ls"], scratch.user,
+                             env=t.environment(scratch.user, scratch.state, HOME=home))
+
+    @both
+    def test_a_home_folder(self, who):
+        for sign in HOME_SIGNS:
+            for options in ([], ["--access", "read-only"]):
+                with self.subTest(sign=sign, options=options):
+                    scratch = self.scratch(who)
+                    home = scratch.folder("people/ann")
+                    scratch.own(scratch.path("people"))
+                    scratch.write("people/ann/project/code", "x")
+                    self.assertEqual(self.run_in(scratch, home, home, *options).status, 0, "a project that is HOME, as containers have it")
+                    scratch.write(f"people/ann/{sign}", "secret\n")
+                    for folder, hint in ((home, "choose a project folder below it"), (scratch.path("people"), "name the folder of one project")):
+                        run = self.run_in(scratch, folder, home, *options)
+                        self.assertEqual((run.status, run.report["outcome"], run.text), (125, "setup_failed", ""), run)
+                        self.assertIn(os.path.basename(sign.partition("/")[0]), run.report["error"]["message"])
+                        self.assertEqual(run.report["error"]["hint"], hint)
+                    self.assertEqual(self.run_in(scratch, scratch.path("people/ann/project"), home, *options).status, 0)
+                    if sign in (".ssh/id_rsa", ".aws/credentials", ".netrc"):   # the control: it is there to be read
+                        self.assertIn("secret", self.run_in(scratch, home, "/nonexistent", *options).text)
+
+    @both
+    def test_the_home_of_an_account(self, who):
+        """As passwd(5) has it, whatever HOME says."""
+        user = t.shared_user()
+        if not t.IS_ROOT and os.path.isdir(os.path.join(user.home, ".ssh")):
+            self.skipTest("this account's home has keys of its own")
+        scratch = self.scratch(who)
+        keys = os.path.join(user.home, ".ssh")
+        os.mkdir(keys)
+        try:
+            run = self.run_in(scratch, user.home, "/nonexistent")
+        finally:
+            os.rmdir(keys)
+        self.assertEqual((run.status, run.report["outcome"]), (125, "setup_failed"), run)
+        self.assertIn("home folder", run.report["error"]["message"])
 
 
 if __name__ == "__main__":

@@ -107,6 +107,11 @@ TEST_CASE("links are followed and told, each at its real place") {
   CHECK(resolved->symlinks == std::vector<sandbox::Symlink>{{here.at("one"), "real"},
                                                             {here.at("real/two"), here.at("one/deep")},
                                                             {here.at("one"), "real"}});
+  CHECK_FALSE(resolved->ends_in_link);
+  CHECK_FALSE(resolve_path(here.at("one/deep"))->ends_in_link);
+  CHECK_FALSE(resolve_path(here.at("one/.."))->ends_in_link);
+  CHECK(resolve_path(here.at("one"))->ends_in_link);
+  CHECK(resolve_path(here.at("one/two/"))->ends_in_link);
 }
 
 TEST_CASE(".. goes up from where a link led, not from where it was") {

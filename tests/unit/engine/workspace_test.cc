@@ -2,6 +2,8 @@
 // Which folder can be a workspace, and what in it stays read-only.
 #include "engine/workspace.h"
 
+#include <cstdlib>
+
 #include "tests/support/catch.h"
 #include "tests/unit/engine/scratch.h"
 
@@ -56,6 +58,32 @@ TEST_CASE("the system, and folders of many, can't be one") {
     check_refused(direct(path), "others keep their things");
   }
   CHECK(direct("/").error().code == ErrorCode::kBadInput);
+}
+
+TEST_CASE("a home folder, and what holds one, can't be one") {
+  Folder here;
+  const std::string home = here.folder("people/ann");
+  here.folder("people/ann/project");
+  const char* before = std::getenv("HOME");
+  const std::string saved = before == nullptr ? "" : before;
+  ::setenv("HOME", home.c_str(), 1);
+  CHECK(direct(home));   // a container's, with nothing of a person in it
+  here.file("people/ann/.ssh/id_rsa");
+  check_refused(direct(home), "home folder");
+  CHECK(contains(direct(home).error().hint, "project folder below it"));
+  CHECK_FALSE(resolve_workspace(home, {}, Access::kReadOnly, ""));
+  check_refused(direct(here.at("people")), "home folder");
+  CHECK(direct(here.at("people/ann/project")));
+  here.link("alias", "people/ann");
+  ::setenv("HOME", here.at("alias").c_str(), 1);
+  check_refused(direct(home), "home folder");
+  ::setenv("HOME", here.folder("elsewhere").c_str(), 1);
+  CHECK(direct(home));
+  if (before == nullptr) {
+    ::unsetenv("HOME");
+  } else {
+    ::setenv("HOME", saved.c_str(), 1);
+  }
 }
 
 TEST_CASE("what is no folder can't be one") {
