@@ -250,6 +250,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
+  if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning), may_enter);
   impl_->sweep_once();
   if (!launched) return failed(std::move(report), launched.error());
@@ -274,7 +275,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
-  if (const Status noted = watch.end(); !noted && !report.error) report.error = noted.error();
+  if (const Status noted = watch.end(); !noted) return failed(std::move(report), noted.error());
   return report;
 }
 

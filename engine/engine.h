@@ -122,7 +122,7 @@ struct RunReport {
   std::optional<DecisionSummary> decision;
   int init_pid = -1;                 // the sandbox's first process as the host numbered it; gone, or about to go
   std::uint32_t prepared_steps = 0;  // how many steps of the plan had been applied before the call
-  std::optional<Error> error;       // with kSetupFailed, where the command was not found or not executable, and where what the run made can't be noted
+  std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable
   int exit_status = 125;            // what `wardenv run` exits with
 };
 

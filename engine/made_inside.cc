@@ -23,21 +23,12 @@ std::multiset<std::string> under_way;   // workspaces of runs that began without
 
 bool has_repository(const std::string& workspace) { return exists(workspace + "/.git/config"); }
 
-// Device, inode and time of birth: a folder that the operator makes later in the same place is another one. Empty: there is none.
-std::string identity_of(const std::string& workspace) {
-  struct statx status {};
-  if (::statx(AT_FDCWD, (workspace + "/.git").c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) < 0) return {};
-  return std::to_string(status.stx_dev_major) + "-" + std::to_string(status.stx_dev_minor) + "-" + std::to_string(status.stx_ino) + "-" +
-         std::to_string(status.stx_btime.tv_sec) + "-" + std::to_string(status.stx_btime.tv_nsec);
-}
+std::string identity_of_repository(const std::string& workspace) { return identity_of(AT_FDCWD, workspace + "/.git"); }
 
 std::string folder() { return state_folder() + "/made-inside"; }
 
 Status note(const std::string& workspace) {
-  std::error_code error;
-  const bool made = std::filesystem::create_directories(folder(), error);
-  if (made) (void)::chmod(state_folder().c_str(), 0700);
-  const std::string identity = identity_of(workspace);
+  const std::string identity = identity_of_repository(workspace);
   const std::string path = folder() + "/" + identity;
   const UniqueFd fd(identity.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fd.valid()) return {};
@@ -60,6 +51,15 @@ RepositoryWatch::~RepositoryWatch() {
   under_way.erase(under_way.find(workspace_));
 }
 
+Status RepositoryWatch::make_place() const {
+  if (workspace_.empty()) return {};
+  std::error_code error;
+  if (std::filesystem::create_directories(folder(), error)) (void)::chmod(state_folder().c_str(), 0700);
+  if (!error && ::access(folder().c_str(), W_OK | X_OK) == 0) return {};
+  return fail_errno(ErrorCode::kHost, "`" + folder() + "`, where a repository that the command makes is noted", error ? error.value() : errno,
+                    "name a folder that can be written with WARDENV_STATE, or use --access read-only");
+}
+
 Status RepositoryWatch::end() const {
   return workspace_.empty() || !has_repository(workspace_) ? Status() : note(workspace_);
 }
@@ -69,7 +69,7 @@ bool repository_made_inside(const std::string& workspace) {
     const std::lock_guard lock(mutex);
     if (under_way.count(absolute(workspace)) != 0) return true;
   }
-  const std::string identity = identity_of(workspace);
+  const std::string identity = identity_of_repository(workspace);
   return !identity.empty() && exists(folder() + "/" + identity);
 }
 

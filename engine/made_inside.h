@@ -17,6 +17,9 @@ class RepositoryWatch {
   RepositoryWatch& operator=(const RepositoryWatch&) = delete;
   ~RepositoryWatch();
 
+  // Before the run: makes the folder where end() notes something, while nothing is started yet. Error: it can't be made or written.
+  [[nodiscard]] Status make_place() const;
+
   // After the run: a repository that is there now is noted in the state folder. An error: it is not, and a later run would take its remotes.
   [[nodiscard]] Status end() const;
 

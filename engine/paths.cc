@@ -2,6 +2,7 @@
 // Paths, resolved component by component.
 #include "engine/paths.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -107,6 +108,13 @@ bool is_regular_file(const std::string& path) {
 bool exists(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
+}
+
+std::string identity_of(int dir, const std::string& path) {
+  struct statx status {};
+  if (::statx(dir, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) < 0) return {};
+  return std::to_string(status.stx_dev_major) + "-" + std::to_string(status.stx_dev_minor) + "-" + std::to_string(status.stx_ino) + "-" +
+         std::to_string(status.stx_btime.tv_sec) + "-" + std::to_string(status.stx_btime.tv_nsec);
 }
 
 Result<ResolvedPath> resolve_path(const std::string& path) {

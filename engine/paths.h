@@ -30,6 +30,10 @@ bool is_folder(const std::string& path);
 bool is_regular_file(const std::string& path);
 bool exists(const std::string& path);   // also a dangling symbolic link
 
+// Which file it is: device, inode and time of birth, so that one which is made later at the same place is another. Not of what a link leads to.
+// Empty where there is none. `dir` as in statx(2).
+std::string identity_of(int dir, const std::string& path);
+
 std::string parent_of(const std::string& path);
 
 // Whether two paths lead to the same file, or would if it was there: by links of either kind, and where names are told apart by case alone.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts that can't do what they should: inside another sandbox, without user namespaces, full disks, folders that can't be written."""
 import ctypes
+import json
 import os
+import pathlib
 import resource
 import shutil
 import subprocess
@@ -129,7 +131,15 @@ class HostsTest(CliTest):
 
     def test_state_folder_that_cannot_be_made(self):
         environment = dict(os.environ, WARDENV_STATE="/proc/self/no-place")
-        self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)  # without a policy there is nothing to keep
+        done = self.run_it("--no-venv", "--json", "--", "touch", "ran", env=environment)  # a repository that it makes could not be noted
+        report = json.loads(done.stdout)
+        self.assertEqual((done.returncode, report["outcome"]), (125, "setup_failed"), done)
+        self.assertIn("WARDENV_STATE", report["error"]["hint"])
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+        self.assertEqual(self.run_it("--no-venv", "--access", "read-only", "--", "true", env=environment).returncode, 0)  # nothing to keep
+        os.mkdir(os.path.join(self.workspace, ".git"))
+        pathlib.Path(self.workspace, ".git", "config").touch()
+        self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)
         folder = tempfile.mkdtemp(prefix="wardenv-policy.")
         self.addCleanup(shutil.rmtree, folder, True)
         policy = os.path.join(folder, "policy.json")
