@@ -17,6 +17,7 @@
 #include "engine/egress/proxy.h"
 #include "engine/input.h"
 #include "engine/made_inside.h"
+#include "engine/planted.h"
 #include "engine/run_loop.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
@@ -244,6 +245,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   }
   if (const Status derived = add_presets(request, report); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
+  const PlantWatch plants(request);
   impl_->put_over_away();
   Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request);
   auto proxy = make_proxy(request, io);
@@ -275,6 +277,8 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
+  // What the next use of the workspace would trip over is worth more than how the command ended.
+  if (const Status clean = plants.end(report.violations); !clean) return failed(std::move(report), clean.error());
   if (const Status noted = watch.end(); !noted) return failed(std::move(report), noted.error());
   return report;
 }

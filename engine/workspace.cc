@@ -14,6 +14,7 @@
 #include <set>
 #include <span>
 
+#include "engine/git_folders.h"
 #include "engine/paths.h"
 
 namespace wardenv::engine {
@@ -33,7 +34,8 @@ constexpr auto sorted(auto list) {
 
 // In lower case. A file system may ignore case, so what exists is protected however it is spelt.
 constexpr auto kProtected = sorted(std::to_array<std::string_view>({
-    ".git/hooks", ".git/config", ".git/info/attributes", ".git/modules", ".hg/hgrc", ".claude", ".codex", ".cursor", ".gemini", ".aider.conf.yml",
+    ".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".git/info/attributes", ".git/modules", ".hg/hgrc",
+    ".husky", ".githooks", ".claude", ".codex", ".cursor", ".gemini", ".aider.conf.yml",
     ".mcp.json", ".vscode", ".idea", ".devcontainer", ".envrc", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", "uv.toml",
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".cshrc",
     ".tcshrc", ".login", ".inputrc", ".vimrc", ".nvimrc", ".exrc", ".gvimrc", ".emacs", ".dir-locals.el", ".gdbinit", ".ssh", ".gnupg",
@@ -183,6 +185,17 @@ Status add_all_protected(WorkspaceView& view, const std::string& folder, const s
   return {};
 }
 
+// What is protected in a `.git` folder is protected in the others that git reads, too.
+Status add_repositories(WorkspaceView& view) {
+  auto found = git_folders(view.dir);
+  if (!found) return tl::unexpected(found.error());
+  for (const std::string& folder : found->repositories) {
+    if (folder != view.dir + "/.git") WARDENV_TRY(add_all_protected(view, folder, ".git/"));
+  }
+  for (const std::string& folder : found->crowded) view.read_only_again.push_back(folder);
+  return {};
+}
+
 }  // namespace
 
 bool is_protected_name(std::string_view name) {
@@ -211,7 +224,9 @@ Result<WorkspaceView> resolve_workspace(const std::string& dir, const std::optio
                          .target = view.dir,
                          .writable = access == Access::kDirect ? sandbox::Writable::kYes : sandbox::Writable::kNo,
                          .owner_mapped = true});
-  if (access == Access::kDirect) WARDENV_TRY(add_all_protected(view, view.dir, ""));
+  if (access == Access::kReadOnly) return view;
+  WARDENV_TRY(add_all_protected(view, view.dir, ""));
+  WARDENV_TRY(add_repositories(view));
   return view;
 }
 

@@ -243,6 +243,53 @@ TEST_CASE("the file that a worktree has for .git is protected") {
   CHECK(is_protected(*spelt, other.at(".Git")));
 }
 
+TEST_CASE("a repository is protected where its folder is, too") {
+  Folder here;
+  here.file(".git", "gitdir: .bare/worktrees/one\n");
+  here.file(".bare/worktrees/one/commondir", "../..\n");
+  here.file(".bare/worktrees/two/commondir", "../..\n");
+  here.file(".bare/worktrees/two/index");
+  here.file(".bare/config");
+  here.file(".bare/config.worktree");
+  here.file(".bare/info/attributes");
+  here.folder(".bare/hooks");
+  here.folder(".bare/modules");
+  here.file(".bare/HEAD");
+  auto view = direct(here.path());
+  REQUIRE(view);
+  for (const char* name : {".git", ".bare/worktrees/one/commondir", ".bare/worktrees/two/commondir", ".bare/config", ".bare/config.worktree",
+                           ".bare/info/attributes", ".bare/hooks", ".bare/modules"}) {
+    INFO(name);
+    CHECK(is_protected(*view, here.at(name)));
+  }
+  CHECK(view->read_only_again.size() == 8);
+  for (int i = 0; i < 15; ++i) here.file(".bare/worktrees/" + std::to_string(i) + "/commondir", "../..\n");
+  view = direct(here.path());
+  REQUIRE(view);
+  CHECK(is_protected(*view, here.at(".bare/worktrees")));
+  CHECK_FALSE(is_protected(*view, here.at(".bare/worktrees/two/commondir")));
+}
+
+TEST_CASE("a repository that is reached through a link of the workspace is refused") {
+  Folder here;
+  here.folder("real/repository");
+  here.link("link", "real");
+  here.file(".git", "gitdir: link/repository\n");
+  check_refused(direct(here.path()), "symbolic link");
+  here.file(".git", "gitdir: real/repository\n");
+  CHECK(direct(here.path()));
+  here.file("real/repository/commondir", "../../link\n");
+  check_refused(direct(here.path()), "symbolic link");
+  here.file(".git", "gitdir: nowhere\n");
+  CHECK(direct(here.path()));
+  Folder other;
+  other.folder("elsewhere");
+  other.folder(".git/worktrees");
+  CHECK(direct(other.path()));
+  other.link(".git/worktrees/one", "../../elsewhere");
+  check_refused(direct(other.path()), "symbolic link");
+}
+
 TEST_CASE("a protected path behind a link is refused in a writable workspace") {
   for (const char* name : {".git", ".git/hooks", ".git/info", ".vscode", "x.pth", ".GIT", ".git/HOOKS"}) {
     INFO(name);
