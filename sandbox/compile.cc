@@ -22,7 +22,7 @@ namespace k = kernel;
 
 constexpr std::uint32_t kInsideId = 1000;
 constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4;  // MOUNT_ATTR_* of mount_setattr(2)
-constexpr std::uint64_t kSkeletonBytes = 4ULL << 20, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
+constexpr std::uint64_t kSkeletonBytes = 128ULL << 10, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
 constexpr std::uint64_t kAddressSpaceFloor = 4ULL << 30;
 
 constexpr const char* kEmptyFolder = "/var/empty";

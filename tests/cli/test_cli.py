@@ -432,5 +432,16 @@ def command_lines():
                 pass
 
 
+class TmpTest(CliTest):
+    def test_what_was_asked_for_and_no_more(self):
+        """Beside it the root has a few pages for what we put there ourselves."""
+        for asked in (1 << 20, 3 << 20):
+            with self.subTest(asked=asked):
+                fill = "head -c 8M /dev/zero > /tmp/x 2>/dev/null; head -c 8M /dev/zero > /dev/shm/x 2>/dev/null; stat -c %s /tmp/x /dev/shm/x"
+                _, report = self.report("--no-venv", "--tmp-size", str(asked), "--", "sh", "-c", fill)
+                written = sum(map(int, report["stdout"].split()))
+                self.assertTrue(asked <= written <= asked + (128 << 10), (asked, written))
+
+
 if __name__ == "__main__":
     unittest.main()
