@@ -59,8 +59,10 @@ void report_end(Run& run) {
 void take_descriptors(Run& run, msghdr& message, const wire::Frame& frame) {
   int fds[3] = {-1, -1, -1};
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_type == SCM_RIGHTS)
-    memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    const size_t size = header->cmsg_len - CMSG_LEN(0);
+    memcpy(fds, CMSG_DATA(header), size < sizeof fds ? size : sizeof fds);
+  }
   int next = 0;
   const bool listens = frame.extra != 0;
   if (listens) run.listener = fds[next++];

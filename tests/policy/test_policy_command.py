@@ -231,7 +231,7 @@ class ScanTest(PolicyTest):
         for name, more, word in (("list_files", {}, "# read:"), ("getUser", {}, "# read:"), ("thing", {"annotations": {"readOnlyHint": True}}, "# read:"), ("create_issue", {}, "# write:"),
                                  ("thing", {}, "# write:"), ("run_in_venv", {}, "# execute:"), ("thing", {"inputSchema": {"properties": {"sql": {"type": "string"}}}}, "# execute:"),
                                  ("remove_package", {}, "# destructive:"), ("thing", {"annotations": {"destructiveHint": True}}, "# destructive:"), ("create_refund", {}, "# financial:"),
-                                 ("delete_all", {"annotations": {"readOnlyHint": True}}, "# destructive:")):
+                                 ("delete_all", {"annotations": {"readOnlyHint": True}}, "# destructive:"), ("HTTPDelete", {}, "# destructive:"), ("sudo", {}, "# execute:")):
             self.assertIn(word, self.scan([{"name": name} | more]), name)
 
     def test_the_recommended_rules(self):

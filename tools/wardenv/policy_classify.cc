@@ -22,7 +22,7 @@ struct Words {
 const std::array<Words, 5> kNames = {{
     {ToolClass::kFinancial, {"pay", "payment", "payments", "payout", "charge", "refund", "invoice", "transfer", "purchase", "buy", "order", "checkout", "subscription", "billing", "withdraw", "deposit", "donate", "tip"}},
     {ToolClass::kDestructive, {"delete", "remove", "drop", "destroy", "purge", "wipe", "erase", "truncate", "uninstall", "kill", "terminate", "revoke", "reset", "clear", "prune", "discard", "del", "rm", "unlink", "empty", "cancel", "overwrite"}},
-    {ToolClass::kExecute, {"run", "exec", "execute", "eval", "evaluate", "shell", "bash", "sh", "terminal", "spawn", "invoke", "script", "launch", "start", "command", "call"}},
+    {ToolClass::kExecute, {"run", "exec", "execute", "eval", "evaluate", "shell", "bash", "sh", "terminal", "spawn", "invoke", "script", "launch", "start", "command", "call", "sudo", "python", "node", "powershell", "cmd"}},
     {ToolClass::kWrite, {"create", "add", "update", "write", "set", "put", "post", "send", "edit", "insert", "upload", "install", "sync", "init", "move", "rename", "commit", "push", "merge", "save", "patch", "append", "copy", "publish", "deploy", "enable", "disable", "apply", "approve", "close", "open", "upgrade", "import", "register", "assign", "fork", "upsert", "modify", "change", "make", "new", "replace", "restore", "submit", "reply", "comment"}},
     {ToolClass::kRead, {"get", "list", "read", "search", "find", "fetch", "query", "describe", "show", "view", "count", "check", "status", "lookup", "download", "info", "inspect", "browse", "ls", "cat", "head", "stat", "diff", "log", "help", "ping", "validate", "explain", "export", "resolve"}},
 }};
@@ -32,13 +32,18 @@ const std::array<Words, 2> kArguments = {{
     {ToolClass::kFinancial, {"currency", "iban", "wallet", "payee"}},
 }};
 
+// A capital begins a word after a small letter, and before one where it follows capitals: HTTPDelete is http, delete.
+bool begins_word(const std::string& name, std::size_t i) {
+  const auto is = [&](std::size_t at, int (*kind)(int)) { return at < name.size() && kind(static_cast<unsigned char>(name[at])) != 0; };
+  return i > 0 && is(i, std::isupper) && (is(i - 1, std::islower) || (is(i - 1, std::isupper) && is(i + 1, std::islower)));
+}
+
 // "createChargeV2" and "create-charge" are both create, charge.
 std::vector<std::string> words_of(const std::string& name) {
   std::vector<std::string> words(1);
   for (std::size_t i = 0; i < name.size(); ++i) {
     const auto c = static_cast<unsigned char>(name[i]);
-    const bool hump = std::isupper(c) != 0 && i > 0 && std::islower(static_cast<unsigned char>(name[i - 1])) != 0;
-    if ((std::isalnum(c) == 0 || hump) && !words.back().empty()) words.emplace_back();
+    if ((std::isalnum(c) == 0 || begins_word(name, i)) && !words.back().empty()) words.emplace_back();
     if (std::isalnum(c) != 0) words.back() += static_cast<char>(std::tolower(c));
   }
   return words;
