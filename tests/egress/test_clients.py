@@ -200,7 +200,7 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
         self.assertIn("refs/heads/", run.text, run)
 
     @both
-    def test_a_repository_that_a_run_made_and_that_cannot_be_noted_is_told(self):
+    def test_where_a_repository_could_not_be_noted_none_is_made(self):
         make = ["sh", "-c", "git init -q . && git remote add origin https://allowed.test/repo.git"]
         scratch = self.scratch()
         run = self.inside([], make, scratch=scratch)
@@ -211,7 +211,8 @@ for act in (lambda: write(".git/config"), moved, removed, folder, linked, gitfil
             pass
         self.addCleanup(os.remove, scratch.state)
         run = self.inside([], make, scratch=scratch)
-        self.assertIn("can't be noted", str(run.report["error"]), run)
+        self.assertIn("where a repository that the command makes is noted", str(run.report["error"]), run)
+        self.assertFalse(os.path.exists(scratch.path(".git")))
 
     @both
     def test_curl(self, who):
