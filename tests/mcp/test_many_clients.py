@@ -93,8 +93,9 @@ class OverHttp(Clients):
         self.assertLess(after_one, 128 * 1024 * ROOM)
         text = server.exchange("GET", "/metrics").body.decode()
         self.assertIn(f'ending="done",tool="run_python"}} {2 * CLIENTS}', text)
-        launched = os.path.join("/proc", str(server.process.pid), "fd")
-        self.assertTrue(wait_until(lambda: len(os.listdir(launched)) < 64), "descriptors are left")
+        # A few sandboxes that wait, and a few control groups for later runs, are kept: some seventy descriptors, however many clients there were.
+        held = os.path.join("/proc", str(server.process.pid), "fd")
+        self.assertTrue(wait_until(lambda: len(os.listdir(held)) < 100), "descriptors are left")
 
 
 class OverStdio(Clients):

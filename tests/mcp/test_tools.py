@@ -370,7 +370,8 @@ class WhatDecides(Served):
         self.serve({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "after_run", "timeout": "20s", "run": [hook]}]})
         ran = self.here("run_in_venv", command="sh", args=["-c", "touch hook ran"])
         self.assertNotEqual(ran["outcome"], "exited", ran)
-        self.refused("hook")
+        # Refused by the tool; the hook, which can't be asked, withholds even that.
+        self.assertTrue(self.here("write_file", path="hook", content="x")["is_error"])
         self.assertEqual([name for name in os.listdir(self.workspace) if name in ("hook", "ran")], [])
 
     def test_the_configuration(self):
