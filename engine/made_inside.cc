@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -56,6 +57,7 @@ Status RepositoryWatch::make_place() const {
   std::error_code error;
   if (std::filesystem::create_directories(folder(), error)) (void)::chmod(state_folder().c_str(), 0700);
   if (!error && ::access(folder().c_str(), W_OK | X_OK) == 0) return {};
+  if (std::getenv("WARDENV_STATE") == nullptr && !exists(state_folder())) return {};
   return fail_errno(ErrorCode::kHost, "`" + folder() + "`, where a repository that the command makes is noted", error ? error.value() : errno,
                     "name a folder that can be written with WARDENV_STATE, or use --access read-only");
 }

@@ -17,7 +17,8 @@ class RepositoryWatch {
   RepositoryWatch& operator=(const RepositoryWatch&) = delete;
   ~RepositoryWatch();
 
-  // Before the run: makes the folder where end() notes something, while nothing is started yet. Error: it can't be made or written.
+  // Before the run: makes the folder where end() notes something, while nothing is started yet. Error: it can't be written,
+  // or made where WARDENV_STATE says. An account that has no place for one runs all the same: end() tells, should there be something to note.
   [[nodiscard]] Status make_place() const;
 
   // After the run: a repository that is there now is noted in the state folder. An error: it is not, and a later run would take its remotes.

@@ -129,6 +129,27 @@ class HostsTest(CliTest):
         done = self.start("--no-venv", "--", "sh", "-c", "echo x > /tmp/x && cat /tmp/x; echo y > y || exit 3", preexec_fn=fill)
         self.assertEqual((done.returncode, done.stdout), (3, "x\n"), done)
 
+    def test_account_without_a_place_for_state(self):
+        """It runs all the same; a repository that it makes is told, as nobody could know later whose it is."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("WARDENV_", "XDG_"))} | {"HOME": "/proc/self/no-home"}
+        folder = tempfile.mkdtemp(prefix="wardenv-cli.", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder, True)
+        for name in ("wardenv", "wardenv-run", "wardenv-cli", "wardenv-launcher"):   # where that account can reach them
+            shutil.copy(os.path.join(os.path.dirname(BIN), name), folder)
+        project = os.path.join(folder, "project")
+        os.mkdir(project)
+        for path, mode in ((folder, 0o755), (project, 0o777)):
+            os.chmod(path, mode)
+        account = {"user": 65533, "group": 65533, "extra_groups": []} if ROOT else {}
+
+        def run(*command):
+            return subprocess.run([folder + "/wardenv", "run", "--no-venv", "--", *command], cwd=project, env=environment, capture_output=True, text=True,
+                                  timeout=60, **account)
+        self.assertEqual(run("true").returncode, 0)
+        done = run("git", "init", "-q", ".")
+        self.assertEqual(done.returncode, 125, done)
+        self.assertIn("can't be noted", done.stderr)
+
     def test_state_folder_that_cannot_be_made(self):
         environment = dict(os.environ, WARDENV_STATE="/proc/self/no-place")
         done = self.run_it("--no-venv", "--json", "--", "touch", "ran", env=environment)  # a repository that it makes could not be noted
