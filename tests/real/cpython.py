@@ -5,6 +5,8 @@
   cpython.py                     the modules of SHORT: a minute or two
   cpython.py --modules M [M...]  these
   cpython.py --all               every module: about half an hour on two cores
+  cpython.py --by root …         root starts wardenv, in the workspace of an ordinary user, beside that user's run outside: where control
+                                 groups are root's only, the list is another one
 
 What passes outside and does not pass inside must be a line of cpython_known.txt, and no line of it may name what passes on both sides.
 A module that differs in a way that is not listed is run a second time on both sides; what then agrees was chance
@@ -91,7 +93,7 @@ def regrtest(modules, where, jobs, report):
     return [PYTHON, "-m", "test", f"-j{jobs}", "--timeout", "400", *ignored, "--junit-xml", f"{where}/{report}", *modules]
 
 
-def run_side(scratch, side, modules, jobs, seconds):
+def run_side(scratch, side, modules, jobs, seconds, starter):
     """Runs the modules on one side. Whatever it comes to is in the Results; a run that did not reach its end says so."""
     report = f"{side}.xml"
     pathlib.Path(scratch.path(report)).unlink(missing_ok=True)
@@ -99,7 +101,8 @@ def run_side(scratch, side, modules, jobs, seconds):
     folder = scratch.folder(side)
     if side == "inside":
         command = [testing.WARDENV, "run", *INSIDE, "--workspace", scratch.workspace, "--cwd", folder, "--", *command]
-    done = testing.execute(command, scratch.user, timeout=seconds, env=testing.environment(scratch.user, scratch.state), cwd=folder)
+    user = starter if side == "inside" else scratch.user
+    done = testing.execute(command, user, timeout=seconds, env=testing.environment(user, scratch.state), cwd=folder)
     text = (done.stdout + done.stderr).decode(errors="replace")
     results = Results(read_summary(text), text=text, whole="== Tests result:" in text)
     if os.path.exists(scratch.path(report)):
@@ -107,10 +110,10 @@ def run_side(scratch, side, modules, jobs, seconds):
     return results
 
 
-def run_both(scratch, modules, jobs, seconds):
+def run_both(scratch, modules, jobs, seconds, starter):
     """Both sides, beside each other: they share nothing but the machine."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        sides = [pool.submit(run_side, scratch, side, modules, jobs, seconds) for side in ("outside", "inside")]
+        sides = [pool.submit(run_side, scratch, side, modules, jobs, seconds, starter) for side in ("outside", "inside")]
         outside, inside = (side.result() for side in sides)
     for side, results in (("outside", outside), ("inside", inside)):
         if not results.whole or not results.passed:
@@ -173,9 +176,9 @@ def judge(lost, known, outside, inside):
     return wrong + [f"NO MORE  {entry} ({known[entry]})" for entry in gone]
 
 
-def holds_with_cgroup(scratch):
+def holds_with_cgroup(scratch, starter):
     """Whether control groups hold the limits here: without them more is refused."""
-    run = scratch.run(["true"])
+    run = testing.run_wardenv(scratch.options(), ["true"], starter, env=testing.environment(starter, scratch.state))
     if run.status != 0:
         sys.exit(f"cpython: wardenv does not run here\n{run}")
     return run.report["enforced"]["memory"].startswith("cgroup")
@@ -186,14 +189,14 @@ def applicable(known, with_cgroup):
     return {name: reason for name, reason in known.items() if not (with_cgroup and reason.startswith("without cgroup:"))}
 
 
-def compare(scratch, modules, jobs, seconds, known):
+def compare(scratch, modules, jobs, seconds, known, starter):
     """The names that differ, for good: modules that differ in another way than is known are run twice."""
-    outside, inside = run_both(scratch, modules, jobs, seconds)
+    outside, inside = run_both(scratch, modules, jobs, seconds, starter)
     lost = differences(outside, inside)
     unexpected = {name for name in lost if not matching(name, known)}
     if again := sorted({module_of(name) for name in unexpected}):
         print(f"cpython: once more: {' '.join(again)}", flush=True)
-        second = differences(*run_both(scratch, again, jobs, seconds))
+        second = differences(*run_both(scratch, again, jobs, seconds, starter))
         for name in sorted(unexpected - second):
             print(f"BY CHANCE {name}")
         lost -= unexpected - second
@@ -212,6 +215,7 @@ def parse_arguments():
     parser.add_argument("--modules", nargs="+", default=SHORT)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--jobs", type=int, default=1, help="of each side")
+    parser.add_argument("--by", choices=["user", "root"], default="user", help="who starts wardenv")
     parser.add_argument("--keep", help="folder for both sides' output")
     return parser.parse_args()
 
@@ -221,10 +225,13 @@ def main():
     # A shell that starts us in the background has SIGINT ignored, which modules of the suite would fail of.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     modules = [] if options.all else options.modules
+    if options.by == "root" and not testing.IS_ROOT:
+        sys.exit("cpython: --by root needs root")
     scratch = testing.Scratch(testing.shared_user())
+    starter = None if options.by == "root" else scratch.user
     try:
-        known = applicable(read_known(KNOWN), holds_with_cgroup(scratch))
-        outside, inside, lost = compare(scratch, modules, options.jobs, 3000 if options.all else 540, known)
+        known = applicable(read_known(KNOWN), holds_with_cgroup(scratch, starter))
+        outside, inside, lost = compare(scratch, modules, options.jobs, 3000 if options.all else 540, known, starter)
     finally:
         scratch.remove()
     if options.keep:

@@ -21,4 +21,5 @@ find "$bin" -maxdepth 1 -type f -perm -u+x -exec cp {} "$home/bin/" \;
 chown -R "$user:" "$home"
 cd "$home/work"
 setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all \
-  env -i HOME="$home" PATH=/usr/bin:/bin USER="$user" LANG=C.UTF-8 "$home/bin/$1" "${@:2}"
+  env -i HOME="$home" PATH=/usr/bin:/bin USER="$user" LANG=C.UTF-8 ${WARDENV_FAULTS:+"WARDENV_FAULTS=$WARDENV_FAULTS"} ${WARDENV_RUNS:+"WARDENV_RUNS=$WARDENV_RUNS"} \
+  "$home/bin/$1" "${@:2}"
