@@ -144,6 +144,16 @@ std::string cgroup_text(const CgroupPlan& cgroup) {
          " processes=" + std::to_string(cgroup.processes) + " cpu-quota-us=" + std::to_string(cgroup.cpu_quota_us);
 }
 
+// Ends a line that is one, whatever an argument holds.
+std::string line(const std::string& text) {
+  std::string flat;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) flat += {'^', static_cast<char>(c ^ 0x40)};
+    else flat += c;
+  }
+  return flat + "\n";
+}
+
 }  // namespace
 
 std::string_view to_string(Holder holder) {
@@ -175,12 +185,12 @@ std::string to_text(const LaunchPlan& plan) {
     if (number == plan.early_steps && number > 0) text += "what follows belongs to the single run; all before may be done ahead of it\n";
     char prefix[24];
     std::snprintf(prefix, sizeof prefix, "%3zu ", ++number);
-    text += prefix + to_text(step) + "\n";
+    text += prefix + line(to_text(step));
   }
-  for (const std::string& variable : plan.env) text += "env " + variable + "\n";
-  for (const std::string& argument : plan.argv) text += "arg " + argument + "\n";
-  if (plan.program) text += "program " + plan.program->path + "\n";
-  return text + "cwd " + plan.cwd + "\n";
+  for (const std::string& variable : plan.env) text += line("env " + variable);
+  for (const std::string& argument : plan.argv) text += line("arg " + argument);
+  if (plan.program) text += line("program " + plan.program->path);
+  return text + line("cwd " + plan.cwd);
 }
 
 }  // namespace wardenv::sandbox

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import pty
 import resource
 import subprocess
 import sys
@@ -122,7 +123,8 @@ class BadInputTest(WordsTest):
 
 
 class ForgedTest(WordsTest):
-    NASTY = "\x1b[31mx\n\nwardenv: all is well\ry\x9b2J"
+    UNSEEN = "\u200b\u200f\u202e\u2060\u2066\ufeff\u0085"
+    NASTY = "\x1b[31mx\n\nwardenv: all is well\ry\x9b2J" + UNSEEN
 
     def test_a_name_can_not_forge_a_line(self):
         outside = execute(["/usr/bin/printf", "%s", self.NASTY])
@@ -132,14 +134,38 @@ class ForgedTest(WordsTest):
                                   (["--no-venv", "--memory", self.NASTY, "--", "true"], 125), (["--no-venv", "--env", self.NASTY, "--", "true"], 125)]:
             with self.subTest(arguments=arguments):
                 text = self.assert_one_line(self.run_it(*arguments), status=status)
-                self.assertFalse(any(ord(c) < 0x20 or 0x7f <= ord(c) < 0xa0 for c in text.rstrip("\n")), text)
+                self.assertFalse(any(ord(c) < 0x20 or 0x7f <= ord(c) < 0xa0 or c in self.UNSEEN for c in text.rstrip("\n")), ascii(text))
         for arguments in ([self.NASTY], ["policy", self.NASTY], ["policy", "check", self.NASTY], ["audit", self.NASTY], ["approvals", "show", self.NASTY],
                           ["serve", "--" + self.NASTY]):
             with self.subTest(arguments=arguments):
                 done = self.wardenv(*arguments)
                 self.assertNotEqual(done.returncode, 0)
-                self.assertNotIn("\x1b", (done.stderr + done.stdout).decode())
+                self.assertFalse(set("\x1b" + self.UNSEEN) & set((done.stderr + done.stdout).decode()), done)
                 self.assertFalse(any(line.startswith("wardenv: all is well") for line in (done.stderr + done.stdout).decode().splitlines()), done)
+
+    def test_an_argument_can_not_forge_a_step_of_the_plan(self):
+        def steps(*argv):
+            done = self.wardenv("plan", "--no-venv", "--", *argv)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout.decode()
+        honest = steps("true", "x")
+        self.assertIn("\narg x\n", honest)
+        forged = steps("true", "x\n 99 exec evil\x1b[2J" + self.UNSEEN)
+        self.assertEqual(forged.count("\n"), honest.count("\n"))
+        self.assertFalse(set("\x1b" + self.UNSEEN) & set(forged), ascii(forged))
+
+    def test_output_on_a_terminal_hides_nothing(self):
+        """The same bytes reach a pipe as they are: only who looks at a terminal is spared them. Whole characters stay whole, however they come."""
+        write = "import os, time\nfor c in 'a\u20ac\u202eb\U0001f600'.encode():\n os.write(1, bytes([c])); time.sleep(.002)\n"
+        raw = self.run_it("--no-venv", "--", "/usr/bin/python3", "-c", write)
+        self.assertEqual(raw.stdout.decode(), "a\u20ac\u202eb\U0001f600")
+        master, slave = pty.openpty()
+        done = subprocess.run([WARDENV, "run", "--no-venv", "--", "/usr/bin/python3", "-c", write], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE,
+                              timeout=60, cwd=self.scratch.workspace, env=environment(None, self.scratch.state))
+        os.close(slave)
+        shown = os.read(master, 4096)
+        os.close(master)
+        self.assertEqual((done.returncode, shown.decode()), (0, "a\u20ac\\u202eb\U0001f600"))
 
 
 class FullTest(WordsTest):

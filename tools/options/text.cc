@@ -3,32 +3,35 @@
 
 #include <cstdio>
 
+#include "tools/options/unicode.h"
+
 namespace wardenv::tools {
 namespace {
 
-bool plain(unsigned char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' || c == '\r' || c >= 0xa0; }
+// ASCII as terminals take it.
+std::string shown_ascii(char c) {
+  if ((c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' || c == '\r') return {c};
+  return c == 0x7f ? "\\x7f" : std::string{'^', static_cast<char>(c + 0x40)};
+}
+
+std::string stray_byte(char c) {
+  char text[8];
+  std::snprintf(text, sizeof text, "\\x%02x", static_cast<unsigned char>(c));
+  return text;
+}
 
 }  // namespace
 
-// Bytes 0x80-0x9f are C1 controls where a terminal takes single bytes, and continuation bytes in UTF-8. After a lead byte they pass,
-// but for U+0080 to U+009F (0xc2 0x80-0x9f), which are the same controls in UTF-8.
 std::string visible(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
-  std::size_t continuation = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool continues = continuation > 0 && c >= 0x80 && c < 0xc0;
-    const bool c1 = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    continuation = continues ? continuation - 1 : c >= 0xf0 ? 3U : c >= 0xe0 ? 2U : c >= 0xc2 ? 1U : 0U;
-    if ((continues || (plain(c) && (c < 0x80 || c >= 0xc2))) && !c1) {
-      shown += text[i];
-      continue;
-    }
-    if (c1) continuation = 0;
-    char escaped[8];
-    std::snprintf(escaped, sizeof escaped, c < 0x20 ? "^%c" : "\\x%02x", c < 0x20 ? c + 0x40 : c);
-    shown += escaped;
+  for (std::size_t at = 0; at < text.size();) {
+    const Decoded next = decode(text, at);
+    if (next.length == 0) shown += stray_byte(text[at]);
+    else if (next.length == 1) shown += shown_ascii(text[at]);
+    else if (is_unseen(next.character)) shown += escaped(next.character);
+    else shown += text.substr(at, next.length);
+    at += next.length == 0 ? 1 : next.length;
   }
   return shown;
 }

@@ -9,7 +9,8 @@
 
 namespace wardenv::tools {
 
-// Every control character but newline, carriage return and tab, and every byte that is not UTF-8, made visible.
+// Every control character but newline, carriage return and tab, every byte that is not UTF-8, and every character that hides or that turns the
+// text around it (options/unicode.h), made visible: ^[ \x9b \u202e.
 std::string visible(std::string_view text);
 
 // The same with those three made visible, too: what somebody wrote into a name can't begin a line that looks like one of ours.

@@ -8,6 +8,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "tools/options/unicode.h"
+
 namespace wardenv::cli {
 namespace {
 
@@ -19,7 +21,8 @@ struct Range {
   char32_t first, last;
 };
 
-// Unicode 15: categories Cc, Cf, Zs, Zl, Zp, Co, combining marks by block, variation selectors, fillers that show nothing.
+// More than is unseen elsewhere (options/unicode.h). Unicode 15: categories Cc, Cf, Zs, Zl, Zp, Co, combining marks by block, variation selectors, fillers
+// that show nothing.
 constexpr Range kHidden[] = {
     {0x7f, 0xa0},       {0xad, 0xad},       {0x300, 0x36f},     {0x483, 0x489},     {0x591, 0x5c7},   {0x600, 0x61c},     {0x64b, 0x65f},   {0x670, 0x670},
     {0x6d6, 0x6ed},     {0x70f, 0x70f},     {0x8e2, 0x902},     {0x115f, 0x1160},   {0x1680, 0x1680}, {0x17b4, 0x17b5},   {0x180b, 0x180f}, {0x1ab0, 0x1aff},
@@ -28,29 +31,7 @@ constexpr Range kHidden[] = {
     {0x13430, 0x1345f}, {0x1bca0, 0x1bca3}, {0x1d159, 0x1d182}, {0xe0000, 0x10ffff}};
 
 bool is_hidden(char32_t c) {
-  return std::any_of(std::begin(kHidden), std::end(kHidden), [c](const Range& range) { return c >= range.first && c <= range.last; });
-}
-
-// Decodes one character at `at` (RFC 3629: no overlong form, no surrogate). `length` 0: a stray byte.
-struct Decoded {
-  char32_t character = 0;
-  std::size_t length = 0;
-};
-
-Decoded decode(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> char32_t { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0; };
-  const char32_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t length = lead >= 0xf0 && lead < 0xf5 ? 4U : lead >= 0xe0 && lead < 0xf0 ? 3U : lead >= 0xc2 && lead < 0xe0 ? 2U : 0U;
-  if (length == 0) return {};
-  char32_t character = lead & (0xffU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    character = character << 6 | (byte(i) & 0x3f);
-  }
-  const char32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
-  if (character < least || character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) return {};
-  return {character, length};
+  return tools::is_unseen(c) || std::any_of(std::begin(kHidden), std::end(kHidden), [c](const Range& range) { return c >= range.first && c <= range.last; });
 }
 
 std::string escape(char32_t c) {
@@ -58,9 +39,7 @@ std::string escape(char32_t c) {
   if (c == '\t') return "\\t";
   if (c == '\r') return "\\r";
   if (c == '"' || c == '\\') return {'\\', static_cast<char>(c)};
-  char text[16];
-  std::snprintf(text, sizeof text, c > 0xffff ? "\\U%08x" : "\\u%04x", static_cast<unsigned>(c));
-  return text;
+  return tools::escaped(c);
 }
 
 std::string stray_byte(char c) {
@@ -74,7 +53,7 @@ enum class Beyond { kShow, kEscape };   // characters beyond ASCII
 std::string quote(std::string_view text, Beyond beyond) {
   std::string shown = "\"";
   for (std::size_t at = 0; at < text.size();) {
-    const Decoded next = decode(text, at);
+    const tools::Decoded next = tools::decode(text, at);
     if (next.length == 0) {
       shown += stray_byte(text[at++]);
       continue;

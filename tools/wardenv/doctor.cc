@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tools/options/text.h"
 #include "tools/wardenv/commands.h"
 #include "tools/wardenv/doctor_checks.h"
 
@@ -22,8 +23,8 @@ const char* name_of(CheckStatus status) {
 
 void print_table(const std::vector<CheckResult>& results, bool good) {
   for (const CheckResult& result : results) {
-    std::printf("%-9s %-18s %s\n", name_of(result.status), result.name.c_str(), result.detail.c_str());
-    std::string fix = result.fix;
+    std::printf("%-9s %-18s %s\n", name_of(result.status), result.name.c_str(), tools::one_line(result.detail).c_str());
+    std::string fix = tools::visible(result.fix);
     for (std::size_t at = 0; (at = fix.find('\n', at)) != std::string::npos; at += 13) fix.replace(at, 1, "\n            ");
     if (!fix.empty()) std::printf("          to mend it:\n            %s\n", fix.c_str());
   }

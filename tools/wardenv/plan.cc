@@ -2,6 +2,7 @@
 // wardenv plan
 #include <cstdio>
 
+#include "tools/options/text.h"
 #include "tools/wardenv/judge.h"
 #include "tools/wardenv/options.h"
 
@@ -34,7 +35,7 @@ int plan_command(const Arguments& arguments) {
   if (const int status = judge(options); status != 0) return status;
   auto text = options.json ? engine::Engine::plan_json(options.request, options.ids) : engine::Engine::plan_text(options.request, options.ids);
   if (!text) return complain(text.error());
-  return say(*text);
+  return say(options.json ? *text : tools::visible(*text));   // names of files and arguments are anybody's
 }
 
 }  // namespace wardenv::cli

@@ -5,6 +5,7 @@
 #include "engine/gate/resolve.h"
 #include "engine/paths.h"
 #include "policy/core/authorize.h"
+#include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
 
 namespace wardenv::cli {
@@ -69,7 +70,7 @@ int policy_explain(const Arguments& arguments) {
   const policy::ResolvePath in_cwd = engine::path_resolver(cwd);
   const policy::Call call{tool, *parsed, grant, session, cwd, workspace, cwd.empty() ? nullptr : &in_cwd};
   const policy::Decision decision = policy::authorize(call, *document, policy::NothingUsed(), policy::Trace::kYes);
-  return print(read->has("--json") ? policy::decision_to_json(decision) + "\n" : to_text(decision));
+  return print(read->has("--json") ? policy::decision_to_json(decision) + "\n" : tools::visible(to_text(decision)));
 }
 
 }  // namespace wardenv::cli

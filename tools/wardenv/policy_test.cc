@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "policy/core/authorize.h"
+#include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
 
 namespace wardenv::cli {
@@ -95,7 +96,7 @@ int show(const std::vector<Outcome>& outcomes, const PolicyArguments& read) {
   for (const Outcome& outcome : outcomes) {
     if (outcome.wrong.empty()) continue;
     failures.push_back({{"case", outcome.name}, {"wrong", outcome.wrong}});
-    text += outcome.name + ": " + outcome.wrong + "\n";
+    text += tools::one_line(outcome.name + ": " + outcome.wrong) + "\n";
   }
   const std::size_t passed = outcomes.size() - failures.size();
   text += std::to_string(passed) + " passed, " + std::to_string(failures.size()) + " failed\n";

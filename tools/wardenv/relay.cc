@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "tools/options/text.h"
+#include "tools/options/unicode.h"
 
 namespace wardenv::cli {
 namespace {
@@ -28,11 +29,18 @@ void Relay::write(std::string_view chunk) {
 
 void Relay::finish(const engine::CapturedStream& stream) {
   if (stream.text.size() > head_) put(std::string_view(stream.text).substr(static_cast<std::size_t>(head_)));
+  write_all(tools::visible(begun_));
 }
 
 void Relay::put(std::string_view text) {
-  std::string shown;
-  if (terminal_) text = shown = tools::visible(text);
+  if (!terminal_) return write_all(text);
+  begun_ += text;
+  const std::size_t whole = tools::whole_characters(begun_);
+  write_all(tools::visible(std::string_view(begun_).substr(0, whole)));
+  begun_.erase(0, whole);
+}
+
+void Relay::write_all(std::string_view text) {
   while (!text.empty() && error_ == 0) {
     const ssize_t done = ::write(fd_, text.data(), text.size());
     if (done < 0 && errno == EINTR) continue;

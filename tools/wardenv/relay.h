@@ -21,9 +21,11 @@ class Relay {
 
  private:
   void put(std::string_view text);
+  void write_all(std::string_view text);
 
   int fd_;
-  bool terminal_;            // then control characters are made visible: output must not drive the operator's terminal
+  bool terminal_;            // then control and unseen characters are made visible: output must not drive the operator's terminal
+  std::string begun_{};      // of a character whose other bytes are still to come
   std::uint64_t head_left_;
   std::uint64_t head_;
   int error_ = 0;

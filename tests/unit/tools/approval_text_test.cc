@@ -3,6 +3,7 @@
 #include "tools/wardenv/approval_text.h"
 
 #include "tests/support/catch.h"
+#include "tools/options/text.h"
 
 using namespace wardenv;
 using namespace wardenv::cli;
@@ -53,6 +54,13 @@ TEST_CASE("what drives a terminal, hides, or turns text around is escaped") {
   CHECK(in_quotes("\u00a0\u3000\u2028\u00ad\u3164") == "\"\\u00a0\\u3000\\u2028\\u00ad\\u3164\"");
   CHECK(in_quotes("o\u0338") == "\"o\\u0338\"");                       // combining
   CHECK(in_quotes("\U000E0041") == "\"\\U000e0041\"");                 // tag character
+}
+
+TEST_CASE("what is unseen elsewhere is unseen for who decides") {
+  for (const char* c : {"\u0085", "\u0890", "\u200b", "\u200f", "\u202a", "\u202e", "\u2060", "\u2069", "\ufeff", "\U00013430", "\U000e0001"}) {
+    CHECK(in_quotes(c) == "\"" + tools::visible(c) + "\"");
+    CHECK(tools::visible(c) != c);
+  }
 }
 
 TEST_CASE("a quoted text has one meaning") {

@@ -8,6 +8,7 @@
 #include "engine/command_resolve.h"
 #include "engine/paths.h"
 #include "tools/mcp/tools/results.h"
+#include "tools/options/text.h"
 
 namespace wardenv::mcp {
 namespace {
@@ -64,8 +65,8 @@ engine::Place Call::folder(bool required) {
 AskState Call::ask_for_approval(const engine::Admission& admission) {
   const std::string& id = admission.approval_id;
   const nlohmann::json params{
-      {"message", "This call of `" + std::string(tool_) + "` waits for a person's approval (" + admission.decision.reason +
-                      "). Approve it on the host with `wardenv approvals approve " + id + "`, then accept here; decline to leave it waiting."},
+      {"message", tools::one_line("This call of `" + std::string(tool_) + "` waits for a person's approval (" + admission.decision.reason +
+                                  "). Approve it on the host with `wardenv approvals approve " + id + "`, then accept here; decline to leave it waiting.")},
       {"requestedSchema", {{"type", "object"}, {"properties", nlohmann::json::object()}}}};
   const InputRequest question{"approval", "elicitation/create", params.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   const Answers answers = context_.ask(std::span(&question, 1), id);
