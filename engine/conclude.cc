@@ -39,6 +39,9 @@ std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
   if ((step.op == Op::kClone || step.op == Op::kExec) && sys_errno == EAGAIN) {
     return "no more processes are allowed: raise the limit by `ulimit -u`, or pids.max of the control group that we are in";
   }
+  if (step.op == Op::kExec && (sys_errno == EACCES || sys_errno == ENOENT)) {
+    return "the owner of the workspace can't enter the folder that the command starts in: chmod u+rx it, or name another one with --cwd";
+  }
   if (sys_errno == EMFILE || sys_errno == ENFILE) return usual_hint(sys_errno);
   if (sys_errno == ELOOP) return "a part of that path was replaced by a symbolic link meanwhile";
   if (sys_errno == ENOSYS) return "this kernel is too old; Linux 5.19 or newer is needed";

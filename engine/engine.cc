@@ -215,7 +215,7 @@ Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
 }  // namespace
 
 Result<Engine> Engine::create(const EngineOptions& options) try {
-  if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream");
+  if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
   auto facts = sandbox::probe_host(options.ids);
   if (!facts) return tl::unexpected(facts.error());
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));

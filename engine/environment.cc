@@ -57,7 +57,7 @@ enum class Names { kAny, kHarmless };
 // Proxy variables are honoured in lower case too, so dangerous names are compared in upper case.
 Status check_name(const std::string& name, Names names) {
   if (!valid_name(name)) return fail(ErrorCode::kBadInput, "`" + name + "` is not a name of an environment variable", "for example --env DEBUG=1");
-  if (any_match(kOurs, name)) return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` is set by wardenv itself");
+  if (any_match(kOurs, name)) return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` is set by wardenv itself", "leave it out");
   if (names == Names::kAny || any_match(kHarmlessPython, name)) return {};
   if (!any_match(kDangerous, upper(name))) return {};
   return fail(ErrorCode::kBadInput, "the environment variable `" + name + "` changes what programs load or start",

@@ -31,7 +31,7 @@ Result<UniqueFd> text_input(std::string_view text) {
 
 Result<UniqueFd> no_input() {
   UniqueFd null = above_stdio(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
-  if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null");
+  if (!null.valid()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null", "make it: mknod -m 666 /dev/null c 1 3");
   return null;
 }
 

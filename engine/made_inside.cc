@@ -7,13 +7,12 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <mutex>
 #include <set>
-#include <system_error>
 
 #include "engine/paths.h"
 #include "engine/spec_builder.h"
+#include "engine/state_place.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
@@ -54,12 +53,13 @@ RepositoryWatch::~RepositoryWatch() {
 
 Status RepositoryWatch::make_place() const {
   if (workspace_.empty()) return {};
-  std::error_code error;
-  if (std::filesystem::create_directories(folder(), error)) (void)::chmod(state_folder().c_str(), 0700);
-  if (!error && ::access(folder().c_str(), W_OK | X_OK) == 0) return {};
+  constexpr const char* kHint = "name a folder of your own with WARDENV_STATE, or use --access read-only";
+  const auto place = make_state_place("made-inside");
+  if (place && ::access(place->c_str(), W_OK | X_OK) == 0) return {};
   if (std::getenv("WARDENV_STATE") == nullptr && !exists(state_folder())) return {};
-  return fail_errno(ErrorCode::kHost, "`" + folder() + "`, where a repository that the command makes is noted", error ? error.value() : errno,
-                    "name a folder that can be written with WARDENV_STATE, or use --access read-only");
+  const std::string purpose = ", where a repository that the command makes is noted";
+  if (!place) return fail(place.error().code, place.error().message + purpose, kHint);
+  return fail_errno(ErrorCode::kHost, "`" + *place + "`" + purpose, kHint);
 }
 
 Status RepositoryWatch::end() const {

@@ -70,11 +70,15 @@ bool lead_to_same(const std::string& one, const std::string& other) {
   return a.place.st_dev == b.place.st_dev && a.place.st_ino == b.place.st_ino && ::strcasecmp(a.rest.c_str(), b.rest.c_str()) == 0;
 }
 
+// What is relative to a folder that is gone leads nowhere, and not to a namesake below the root.
+constexpr const char* kNowhere = "/(the current folder is gone)";
+
 std::string absolute(std::string_view path) {
   std::string full(path);
   if (!path.starts_with('/')) {
     char here[PATH_MAX];
-    full = std::string(::getcwd(here, sizeof here) != nullptr ? here : "/") + "/" + full;
+    if (::getcwd(here, sizeof here) == nullptr) return kNowhere;
+    full = std::string(here) + "/" + full;
   }
   std::vector<std::string> parts;
   push_components(parts, full);
@@ -121,6 +125,8 @@ Result<ResolvedPath> resolve_path(const std::string& path) {
   if (path.find('\0') != std::string::npos) return fail(ErrorCode::kBadInput, "a path contains a NUL byte");
   ResolvedPath resolved;
   std::vector<std::string> todo;
+  char here[PATH_MAX];
+  if (!path.starts_with('/') && ::getcwd(here, sizeof here) == nullptr) return fail_errno(ErrorCode::kNotFound, "`" + path + "`: the current folder");
   push_components(todo, absolute(path));
   while (!todo.empty()) {
     const std::string part = std::move(todo.back());

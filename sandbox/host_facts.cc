@@ -185,6 +185,19 @@ CgroupHost find_cgroup() {
   return probe_v1(table);
 }
 
+// The launcher finds the processes that it makes by their numbers in /proc.
+Status check_proc() {
+  char self[32] = {};
+  if (::readlink("/proc/self", self, sizeof self - 1) < 0) return fail_errno(ErrorCode::kHost, "/proc/self", "mount /proc: mount -t proc proc /proc");
+  if (std::to_string(::getpid()) == self) return {};
+  return fail(ErrorCode::kHost, "/proc belongs to another PID namespace than ours", "mount our own there: mount -t proc proc /proc");
+}
+
+Status check_map() {
+  const UniqueFd map(::open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
+  return map.valid() ? Status() : fail_errno(ErrorCode::kHost, "/proc/self/uid_map");
+}
+
 }  // namespace
 
 // proc(5): a line for each place to swap to, below a heading.
@@ -201,6 +214,7 @@ CgroupHost probe_cgroup() {
 }
 
 Result<HostFacts> probe_host(const IdRange& ids) {
+  WARDENV_TRY(check_proc());
   HostFacts facts;
   facts.uid = ::geteuid();
   facts.gid = ::getegid();
@@ -211,6 +225,7 @@ Result<HostFacts> probe_host(const IdRange& ids) {
   if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return fail_errno(ErrorCode::kHost, "getrlimit");
   facts.max_open_files = files.rlim_max;
   facts.cgroup = probe_cgroup();
+  if (facts.is_root()) WARDENV_TRY(check_map());
   if (facts.is_root() && ids.count > 0) WARDENV_TRY(take_id_range(ids, facts));
   if (facts.is_root() && ids.count == 0) {
     choose_id_range(facts);

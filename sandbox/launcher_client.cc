@@ -84,6 +84,9 @@ Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   impl->child = std::make_unique<process::process>(
       impl->context, program, std::initializer_list<boost::string_view>{}, process::process_stdio{ends->theirs.get(), nullptr, nullptr});
   return LauncherClient(std::move(impl));
+} catch (const boost::system::system_error& error) {
+  const std::string limit = usual_hint(error.code().value());
+  return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), limit.empty() ? "install wardenv again: the launcher belongs beside it" : limit);
 } catch (const std::exception& error) {
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
 }
@@ -114,7 +117,7 @@ Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::v
   ssize_t done = 0;
   do done = ::sendmsg(socket, &message, MSG_NOSIGNAL);
   while (done < 0 && errno == EINTR);
-  if (done < 0) return fail_errno(ErrorCode::kLauncher, "the launcher is gone");
+  if (done < 0) return fail_errno(ErrorCode::kLauncher, "the launcher is gone", "somebody, or a limit of ours (`ulimit -a`), ended it: run it again");
   return {};
 }
 

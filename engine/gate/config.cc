@@ -27,6 +27,14 @@ Result<Config> read(const std::string& path) {
   return tl::unexpected(std::move(error));
 }
 
+// The reader speaks of what it mostly reads.
+Error not_json(Error error) {
+  constexpr std::string_view kSubject = "the arguments of the call";
+  if (error.message.starts_with(kSubject)) error.message = "it can't be read as JSON" + error.message.substr(kSubject.size());
+  if (error.hint.empty()) error.hint = R"(it is one JSON object, for example {"policy": "/etc/wardenv/policy.yaml"})";
+  return error;
+}
+
 bool valid_store(const std::string& value) {
   return value == "sqlite" || value == "memory" || value.starts_with("redis://") || value.starts_with("unix://");
 }
@@ -65,7 +73,7 @@ bool take_number(const nlohmann::json& value, std::uint32_t& to) {
 
 Result<Config> parse_config(const std::string& text) {
   auto document = policy::parse_arguments(text);   // the strict reader: one object, no duplicate keys
-  if (!document) return tl::unexpected(document.error());
+  if (!document) return tl::unexpected(not_json(document.error()));
   Config config;
   const std::map<std::string, std::string*> known = {
       {"policy", &config.policy}, {"grant", &config.grant}, {"quota_store", &config.quota_store}, {"state", &config.state}, {"index_url", &config.index_url}};

@@ -94,7 +94,7 @@ Gate::Gate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Gate::~Gate() = default;
 
 Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
-  if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream");
+  if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
   auto impl = std::make_unique<Impl>(options.state_dir.empty() ? state_folder() : options.state_dir, options.quota_store);
   if (options.open_log == OpenLog::kAtOnce) impl->open_log();
   auto source = PolicySource::open(options.policy_file, options.builtin_policy);

@@ -9,12 +9,10 @@
 
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
-#include <system_error>
 #include <thread>
 
 #include "engine/paths.h"
-#include "engine/spec_builder.h"
+#include "engine/state_place.h"
 
 namespace wardenv::engine {
 namespace {
@@ -44,10 +42,9 @@ ProjectLock::ProjectLock(const Runner& runner, const std::string& venv) {
 Status ProjectLock::open(const std::string& venv) {
   struct stat folder {};
   if (::stat(parent_of(venv).c_str(), &folder) < 0) return fail_errno(ErrorCode::kBadInput, "`" + parent_of(venv) + "`");
-  const std::string locks = state_folder() + "/locks";
-  std::error_code ignored;
-  if (std::filesystem::create_directories(locks, ignored)) (void)::chmod(state_folder().c_str(), 0700);
-  const std::string path = locks + "/" + std::to_string(folder.st_dev) + "-" + std::to_string(folder.st_ino);
+  const auto locks = make_state_place("locks");
+  if (!locks) return fail(locks.error().code, "cannot lock the environment: " + locks.error().message, locks.error().hint);
+  const std::string path = *locks + "/" + std::to_string(folder.st_dev) + "-" + std::to_string(folder.st_ino);
   file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file_.valid()) return {};
   return fail_errno(ErrorCode::kHost, "cannot lock the environment: `" + path + "`", "name another state folder with WARDENV_STATE");

@@ -18,9 +18,21 @@ namespace {
 
 constexpr uint64_t kCloneIntoCgroup = 0x200000000ULL;
 
+// In the /proc of another PID namespace our numbers are other processes.
+bool proc_is_ours() {
+  static bool known = false;
+  if (known) return true;
+  char self[32] = {};
+  char pid[32];
+  snprintf(pid, sizeof pid, "%d", getpid());
+  known = readlink("/proc/self", self, sizeof self - 1) > 0 && strcmp(self, pid) == 0;
+  return known;
+}
+
 int write_map(pid_t pid, const char* name, uint32_t inside, uint32_t outside) {
   char path[64];
   char line[64];
+  if (pid != 0 && !proc_is_ours()) return ESRCH;
   if (pid == 0) {
     snprintf(path, sizeof path, "/proc/self/%s", name);
   } else {

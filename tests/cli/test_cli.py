@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: exit statuses of the contract, bad input in one line, nothing started and nothing left."""
+import contextlib
 import json
 import os
 import pathlib
@@ -331,8 +332,11 @@ class IdRangeTest(CliTest):
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "WARDENV_STATE": self.workspace + ".state"})
         try:
             self.assertEqual(process.stdout.readline(), b"started\n")
-            for entry in pathlib.Path("/proc").iterdir():
-                if entry.name.isdigit() and (entry / "cmdline").read_bytes() in (f"sleep\0{token}\0".encode(), f"sh\0-c\0echo started; exec sleep {token}\0".encode()):
+            command = (f"sleep\0{token}\0".encode(), f"sh\0-c\0echo started; exec sleep {token}\0".encode())
+            for entry in pathlib.Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):   # others end meanwhile
+                    if (entry / "cmdline").read_bytes() not in command:
+                        continue
                     return [int(line.split()[1]) for line in (entry / "status").read_text().splitlines() if line.startswith(("Uid:", "Gid:"))]
             self.fail("the command was not seen")
         finally:

@@ -174,6 +174,59 @@ class HostsTest(CliTest):
         self.assertIn("/proc/self/no-place", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
 
+    def test_state_folder_of_others(self):
+        """Who can write there can take our notes away. And a folder that is there already is not ours to close: it may be /tmp."""
+        for mode in (0o777, 0o1777, 0o775, 0o755, 0o700):
+            with self.subTest(mode=oct(mode)), tempfile.TemporaryDirectory(prefix="wardenv-state.") as folder:
+                os.chmod(folder, mode)
+                done = self.run_it("--no-venv", "--", "touch", f"ran{mode:o}", env=dict(os.environ, WARDENV_STATE=folder))
+                good = mode in (0o755, 0o700)
+                self.assertEqual(done.returncode, 0 if good else 125, done)
+                self.assertEqual(os.path.exists(os.path.join(self.workspace, f"ran{mode:o}")), good)
+                self.assertEqual(os.stat(folder).st_mode & 0o7777, mode)
+                if not good:
+                    self.assertIn("others can write", done.stderr)
+                    self.assertIn("WARDENV_STATE", done.stderr)
+        with tempfile.TemporaryDirectory(prefix="wardenv-state.") as folder:
+            made = folder + "/a/state"
+            self.assertEqual(self.run_it("--no-venv", "--", "true", env=dict(os.environ, WARDENV_STATE=made)).returncode, 0)
+            self.assertEqual(os.stat(made).st_mode & 0o7777, 0o700)
+
+    @unittest.skipUnless(ROOT, "only root makes a PID namespace without a user namespace")
+    def test_proc_of_another_pid_namespace(self):
+        """Our numbers are other processes there, and what is written to them goes to those."""
+        for how, status in ((["--pid", "--fork"], 125), (["--pid", "--fork", "--mount-proc"], 0)):
+            with self.subTest(how=how):
+                done = subprocess.run(["unshare", *how, BIN, "run", "--no-venv", "--", "touch", "ran"], cwd=self.workspace, capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, status, done)
+                self.assertEqual("another PID namespace" in done.stderr and "mount -t proc" in done.stderr, status != 0, done)
+                self.assertEqual(os.path.exists(os.path.join(self.workspace, "ran")), status == 0)
+
+    def test_current_folder_that_is_gone(self):
+        """Relative names must not be taken from the root instead."""
+        inner = os.path.join(self.workspace, "inner")
+        for options in ([], ["--workspace", "tmp"], ["--workspace", self.workspace, "--venv", "tmp"]):
+            with self.subTest(options=options):
+                os.mkdir(inner)
+                no_venv = [] if "--venv" in options else ["--no-venv"]
+                done = subprocess.run(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", BIN, "run", *no_venv, *options, "--", "touch", "ran"], cwd=inner, capture_output=True,
+                                      text=True, timeout=60)
+                self.assertEqual(done.returncode, 125, done)
+                self.assertIn("the current folder", done.stderr)
+        os.mkdir(inner)
+        control = subprocess.run(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", BIN, "run", "--no-venv", "--workspace", self.workspace, "--", "true"], cwd=inner,
+                                 capture_output=True, text=True, timeout=60)
+        self.assertEqual(control.returncode, 0, control)
+
+    @unittest.skipUnless(ROOT, "others are refused before: they can't enter it themselves")
+    def test_workspace_that_its_owner_cannot_enter(self):
+        for mode, status in ((0, 125), (0o600, 125), (0o700, 0)):
+            with self.subTest(mode=oct(mode)):
+                os.chmod(self.workspace, mode)
+                done = self.run_it("--no-venv", "--", "true")
+                self.assertEqual(done.returncode, status, done)
+                self.assertEqual("chmod u+rx" in done.stderr, status != 0, done)
+
     def test_few_descriptors_and_files_of_no_size(self):
         def few(limit, value):
             return lambda: resource.setrlimit(limit, (value, value))

@@ -61,11 +61,21 @@ class BadInputTest(WordsTest):
                                 (["--cwd", ".."], "not inside"), (["--cwd", "nope"], "nope"), (["--cwd", "probe"], "not a folder"),
                                 (["--policy", "/nope"], "/nope"), (["--policy", "."], "not a regular file"), (["--config", "/nope"], "/nope"),
                                 (["--memory", "1"], "512M"), (["--cpu", "0.0001"], "0.01"), (["--tmp-size", "0"], "64M"), (["--tmp-size", "4095"], "64M"),
-                                (["--tmp-size", "9223372036854775807"], "64M"), (["--processes", "0"], "64")]:
+                                (["--tmp-size", "9223372036854775807"], "64M"), (["--processes", "0"], "64"), (["--env", "PATH=/x"], "PATH")]:
             with self.subTest(arguments=arguments):
                 self.assert_says_what_to_do(self.run_it("--no-venv", *arguments, "--", "touch", "ran"), word)
                 self.assertFalse(os.path.exists(self.scratch.path("ran")))
         self.assert_says_what_to_do(self.run_it("--no-venv", "--", ""), "no command")
+
+    def test_configurations(self):
+        for text, word in (("no: yaml", "can't be read as JSON"), ("[]", "can't be read as JSON"), ('{"grant": "a", "grant": "b"}', "can't be read as JSON"),
+                           ('{"gran": "a"}', "unknown key `gran`")):
+            with self.subTest(text=text):
+                path = self.scratch.write(os.path.join(self.scratch.root, "config.json"), text)
+                done = self.run_it("--no-venv", "--config", path, "--", "touch", "ran")
+                self.assert_says_what_to_do(done, path, word)
+                self.assertNotIn(b"arguments of the call", done.stderr)
+                self.assertFalse(os.path.exists(self.scratch.path("ran")))
 
     def test_the_least_cpu_is_a_share_that_the_kernel_takes(self):
         done = self.run_it("--no-venv", "--cpu", "0.01", "--allow-degraded=cpu", "--", "true")
@@ -100,7 +110,7 @@ class BadInputTest(WordsTest):
             self.assertNotIn(b"gone", done.stderr)
 
     def test_limits_of_our_own(self):
-        for files in (12, 20, 32):
+        for files in (5, 12, 20, 32):
             with self.subTest(files=files):
                 done = self.run_it("--no-venv", "--", "true", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)))
                 self.assertIn(b"ulimit -n", done.stderr)
