@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -48,6 +49,7 @@ Result<Pipe> make_pipe() {
 struct Launched {
   RunChannels channels;   // channels.control is what Slot calls control
   sandbox::CgroupLeaf leaf;
+  bool let_in = true;     // the command may have been executed
 };
 
 Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::string& run_id, const sandbox::HostFacts& facts) {
@@ -89,6 +91,12 @@ std::string new_run_id() {
   for (std::size_t i = 10; i < id.size(); ++i) id[i] = kDigits[random[i - 10] & 31];
   return id;
 }
+
+// See RunIo: may_enter and answered.
+struct Question {
+  std::function<Status()> ask;
+  std::function<bool()> answered;
+};
 
 // A sandbox that was begun for this very run.
 struct Beginning {
@@ -144,7 +152,7 @@ struct Engine::Impl {
     return {};
   }
 
-  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const std::function<Status()>& may_enter) {
+  Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const Question& question) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
     auto out = make_pipe();
@@ -154,11 +162,24 @@ struct Engine::Impl {
     if (!input) return tl::unexpected(input.error());
     auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
-    if (may_enter) WARDENV_TRY(may_enter());
+    const bool held = question.ask && !(question.answered && question.answered());
+    if (held) sandbox::hold(*bytes);
+    else if (question.ask) WARDENV_TRY(question.ask());
     WARDENV_TRY(submit(*slot, *bytes, {input->fd(), out->write.get(), err->write.get(), slot->leaf.join_fds()}));
+    const Status may = held ? question.ask() : Status();
+    if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
+    const bool let_in = !held || sandbox::LauncherClient::let_in(slot->control);
     if (backstage) backstage->want(plan, ++under_way);
-    return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf)};
+    return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }
+
+  // A sandbox that nothing may enter.
+  void put_aside(Slot slot) {
+    ::shutdown(slot.control.get(), SHUT_WR);
+    dispose(std::move(slot));
+  }
+
+  void dispose(Slot slot) { backstage ? backstage->dispose(std::move(slot)) : over.push_back(std::move(slot)); }
 
   // What engines that died have left behind: at the start, or, for a single run, while it is under way and nobody waits for us.
   void sweep_once() {
@@ -167,8 +188,7 @@ struct Engine::Impl {
 
   void end(Launched launched, const RunEnd& end) {
     if (backstage) --under_way;
-    Slot slot{std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)};
-    return backstage ? backstage->dispose(std::move(slot)) : over.push_back(std::move(slot));
+    dispose({std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)});
   }
 
   // Nobody waits for it but who wants to run again.
@@ -238,10 +258,10 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   RunReport report;
   report.run_id = asked.run_id.empty() ? new_run_id() : asked.run_id;
   RunRequest request = asked;
-  auto may_enter = io.may_enter;
+  Question question{io.may_enter, io.answered};
   // Presets ask programs, in sandboxes of their own: that is entering, too.
-  if (may_enter && request.network == sandbox::Network::kEgress) {
-    if (const Status may = std::exchange(may_enter, nullptr)(); !may) return failed(std::move(report), may.error());
+  if (question.ask && request.network == sandbox::Network::kEgress) {
+    if (const Status may = std::exchange(question.ask, nullptr)(); !may) return failed(std::move(report), may.error());
   }
   if (const Status derived = add_presets(request, report); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
@@ -253,7 +273,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   auto plan = make_plan(request, report.run_id, impl_->facts);
   if (!plan) return failed(std::move(report), plan.error());
   if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
-  auto launched = impl_->launch(*plan, request, std::move(beginning), may_enter);
+  auto launched = impl_->launch(*plan, request, std::move(beginning), question);
   impl_->sweep_once();
   if (!launched) return failed(std::move(report), launched.error());
 
@@ -273,7 +293,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.enforced = plan->enforced;
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;
-  report.entered |= end.launcher_died || end.last.kind != wire::EventKind::kFailed;
+  report.entered |= launched->let_in && (end.launcher_died || end.last.kind != wire::EventKind::kFailed);
   impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);

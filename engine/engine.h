@@ -135,9 +135,11 @@ using OutputSink = std::function<void(std::string_view chunk)>;
 struct RunIo {
   OutputSink on_stdout;
   OutputSink on_stderr;
-  // Asked once, when the sandbox is as good as ready and nothing of the command is in it: whether it may be entered. So a caller can judge, count
-  // and write down meanwhile. An error ends the run with it.
+  // Asked once, while the sandbox is made and nothing of the command is in it: whether it may be entered. So a caller can judge, count and write
+  // down meanwhile. An error ends the run with it: nothing of the command was ever executed. The wall time begins with the answer.
   std::function<Status()> may_enter;
+  // Whether that would answer at once: then it is asked before the sandbox is made, which does not have to wait for a word more. May be empty.
+  std::function<bool()> answered;
   EgressSink on_egress;   // with Network::kEgress: each connection and each refusal, as it comes; in another thread than the run's
   int cancel_fd = -1;   // not owned; when it becomes readable the run is cancelled and everything in it killed
 };

@@ -112,7 +112,8 @@ class Loop {
     wire::Event event{};
     UniqueFd socket;
     const ssize_t got = receive(event, socket);
-    if (got < 0 && errno == EINTR) return;
+    // What the launcher had not read when it closed its end is told before what it had said.
+    if (got < 0 && (errno == EINTR || errno == ECONNRESET)) return;
     if (got != static_cast<ssize_t>(sizeof event)) {
       end_.launcher_died = over_ = true;
       return;

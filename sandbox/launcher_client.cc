@@ -121,14 +121,14 @@ Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::v
   return {};
 }
 
-// Over a new control socket the launcher only answers, or it takes the rest of a plan, too.
-enum class Control { kAnswers, kTakesPlan };
+// Over a new control socket the launcher only answers, or it takes orders of ours, too: the rest of a plan, or that a run may be entered.
+enum class Control { kAnswers, kTakesOrders };
 
 // The other end of the control socket goes along as the first descriptor.
 Result<UniqueFd> send_with_control(int socket, const std::vector<std::uint8_t>& plan, std::vector<int> fds, Control kind) {
   auto ends = make_ends();
   if (!ends) return tl::unexpected(ends.error());
-  if (kind == Control::kTakesPlan) WARDENV_TRY(tell_sender(ends->theirs));
+  if (kind == Control::kTakesOrders) WARDENV_TRY(tell_sender(ends->theirs));
   fds.insert(fds.begin(), ends->theirs.get());
   WARDENV_TRY(send_plan(socket, plan, fds));
   return std::move(ends->ours);
@@ -154,16 +154,24 @@ std::vector<int> in_order(const LaunchFds& fds) {
 
 Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
   if (impl_->apart) lend_cpu(impl_->forked);
-  return send_with_control(impl_->socket.get(), plan, in_order(fds), Control::kAnswers);
+  const bool held = reinterpret_cast<const wire::PlanHeader*>(plan.data())->held != 0;
+  return send_with_control(impl_->socket.get(), plan, in_order(fds), held ? Control::kTakesOrders : Control::kAnswers);
 }
 
 Result<UniqueFd> LauncherClient::prepare(const std::vector<std::uint8_t>& early_plan, const std::vector<int>& slots) const {
-  return send_with_control(impl_->socket.get(), early_plan, slots, Control::kTakesPlan);
+  return send_with_control(impl_->socket.get(), early_plan, slots, Control::kTakesOrders);
 }
 
 Status LauncherClient::submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
   if (impl_->apart) lend_cpu(impl_->forked);
   return send_plan(control.get(), plan, in_order(fds));
+}
+
+bool LauncherClient::let_in(const UniqueFd& control) {
+  ssize_t done = 0;
+  do done = ::send(control.get(), &wire::kGo, sizeof wire::kGo, MSG_NOSIGNAL);
+  while (done < 0 && errno == EINTR);
+  return done == sizeof wire::kGo;
 }
 
 Result<std::string> find_launcher() {

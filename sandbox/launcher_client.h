@@ -41,6 +41,9 @@ class LauncherClient {
   // one byte written to it, or closing it, cancels the run. Error kLauncher where the launcher is gone.
   Result<UniqueFd> submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const;
 
+  // The command of a plan that was held may be executed now. False where nobody takes the word any more: then it never is.
+  static bool let_in(const UniqueFd& control);
+
   // End-of-file for the launcher: it kills what it runs, and ends. Nothing can be submitted any more.
   void dismiss();
 

@@ -71,6 +71,9 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan);
 // The first plan.early_steps steps as a plan of kind kPrepare.
 Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan);
 
+// Makes of an encoded plan one that is held (plan_wire.h).
+void hold(std::vector<std::uint8_t>& plan);
+
 // The inverse of encode for everything that goes to the launcher (cgroup and enforced stay behind).
 Result<LaunchPlan> decode(const std::vector<std::uint8_t>& bytes);
 

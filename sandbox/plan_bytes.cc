@@ -162,6 +162,8 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   return bytes;
 }
 
+void hold(std::vector<std::uint8_t>& plan) { reinterpret_cast<wire::PlanHeader*>(plan.data())->held = 1; }
+
 Result<LaunchPlan> decode(const std::vector<std::uint8_t>& bytes) try {
   if (bytes.size() < sizeof(wire::PlanHeader)) return fail(ErrorCode::kBadInput, "a plan is longer than that");
   const Reader reader(bytes);

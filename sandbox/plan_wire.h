@@ -4,8 +4,11 @@
 // One datagram on the launcher's socket starts a run: the bytes of a plan (PlanHeader first, everything else by offset
 // from its start) with file descriptors [control, stdin, stdout, stderr, slot 0, slot 1, …] beside them. The launcher
 // takes it from the process that started it alone: its sockets have SO_PASSCRED set before anything is sent. It
-// answers with Event records on the control socket. Closing the control socket cancels the run. The launcher closes its end
-// once every process of the run is gone, init included.
+// answers with Event records on the control socket. Closing the control socket cancels the run, and so does a byte on it. The launcher
+// closes its end once every process of the run is gone, init included.
+//
+// A plan that is held is applied like any other, but its command is executed only after kGo has come on the control socket, from the
+// process that started the launcher (the socket has SO_PASSCRED set, too); its wall time begins then.
 //
 // A datagram of kind kPrepare holds only the first steps of a plan, with [control, slot 0, …]: they are applied ahead, and the
 // sandbox waits. A whole plan sent on that control socket, with [stdin, stdout, stderr, slot 0, …], starts it, if it begins with
@@ -23,6 +26,7 @@ inline constexpr uint32_t kMaxPlanBytes = 192 * 1024;  // fits a datagram under 
 inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name
 inline constexpr int kFixedFds = 4;        // control, stdin, stdout, stderr
+inline constexpr char kGo = 'g';           // from the engine to the launcher, and from there to init
 
 // What one step does. kClone, kMapIdsByParent and steps with kFlagByLauncher run in the launcher, all others in the sandbox's
 // first process. `t`, `u`: texts; `a`, `b`: numbers; `s`: slot.
@@ -105,6 +109,7 @@ struct PlanHeader {
   uint32_t filter;
   uint32_t last_syscall;  // numbers above are answered with ENOSYS, refused ones below with EPERM
   uint32_t watchdog;      // 1: the launcher holds memory_bytes by watching
+  uint32_t held;          // not 0: init waits for kGo before it executes the command
   uint32_t uid_first;     // as root: the range of host ids
   uint32_t uid_count;
   uint64_t wall_time_ms;

@@ -224,6 +224,15 @@ int close_descriptors_step(Context& context, const wire::Step&) {
   return 0;
 }
 
+// Nobody but the launcher has the other end. Without its word nothing is ever executed.
+void await_go() {
+  char word = 0;
+  ssize_t got = 0;
+  do got = recv(kStatusFd, &word, sizeof word, MSG_TRUNC);
+  while (got < 0 && errno == EINTR);
+  if (got != 1 || word != wire::kGo) _exit(1);
+}
+
 // What the launcher needs of us goes over before the command exists; then nothing but reaping is left to do.
 void become_init(Context& context, uint32_t step_number) {
   const wire::PlanHeader& header = context.plan.header();
@@ -244,6 +253,7 @@ void become_init(Context& context, uint32_t step_number) {
     send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0, 0, 0, 0});
     _exit(1);
   }
+  if (header.held != 0) await_go();
   ExecResult result;
   pid_t command = start_command(context.plan, result);
   syscall(kernel::kSysCloseRange, 0, 2, 0);

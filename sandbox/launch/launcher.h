@@ -7,6 +7,7 @@
 namespace wardenv::launch {
 
 inline constexpr int kMaxRuns = 128;
+inline constexpr uint64_t kForever = ~0ULL;
 // Different refused system calls that a run's report names: more than there are, so that none can be hidden behind
 // others. All of them fit the socket to the engine before it reads (net.core.wmem_default).
 inline constexpr int kMaxDenied = 160;
@@ -28,6 +29,7 @@ struct Run {
   State state = State::kFree;
   bool killed = false;
   bool watched = false;
+  bool held = false;   // its command waits for the engine's word
   bool have_status = false;
   int control = -1;    // to the engine
   int status = -1;     // to init
@@ -40,7 +42,8 @@ struct Run {
   uint32_t prepared_steps = 0;
   wire::Cause cause = wire::Cause::kOwn;
   int lost_errno = 0;  // with kUnwatched
-  uint64_t deadline_ms = 0;
+  uint64_t wall_time_ms = 0;   // 0: no limit
+  uint64_t deadline_ms = kForever;
   uint64_t memory_bytes = 0;
   uint64_t look_ms = 0;        // watchdog: when to look next
   uint64_t seen_memory = 0;    // watchdog: at the last look, and what was given since
@@ -68,6 +71,7 @@ struct Request {
 };
 
 enum class Received { kPlan, kNothing, kOther, kClosed };
+enum class Order { kNothing, kGo, kCancel };
 
 // main.cc
 Run& run_at(uint32_t index);
@@ -77,6 +81,7 @@ int watch(int fd, Source source, uint32_t run);
 void watch_no_more(int fd);
 void forget(int fd);   // out of the event set, and closed
 Received receive(int socket, Request& request);
+Order take_order(int control);   // of a run; what is not the engine's go, and its end, cancel it
 
 // start.cc
 void start(Request& request);                        // from the engine's socket: a run, or a sandbox to prepare
@@ -96,6 +101,8 @@ void kill_run(Run& run, wire::Cause cause);
 void lose(Run& run, int error);  // its limits can't be held any more: killed, and the reason told
 void discard(Run& run);          // nobody wants it any more; waits for its death
 void note_control(Run& run);
+void start_clock(Run& run);      // its wall time begins
+void expect_no_sender(int control);   // no further order comes that way
 
 uint64_t now_ms();
 

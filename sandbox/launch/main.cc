@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kEngineFd = 0;             // our end of the socket to the engine
 constexpr uint64_t kWatchPeriodMs = 4;  // a compromise: the overshoot of the watchdog against its own CPU time
-constexpr uint64_t kForever = ~0ULL;
 
 void sooner(uint64_t& next, uint64_t at) {
   if (at < next) next = at;
@@ -180,6 +179,21 @@ Received receive(int socket, Request& request) {
   if (request.count == 0) return Received::kOther;
   request.size = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? 0 : static_cast<size_t>(size);
   return Received::kPlan;
+}
+
+Order take_order(int control_socket) {
+  char word = 0;
+  iovec data{&word, sizeof word};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];   // no room for descriptors: the kernel closes them
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t size = recvmsg(control_socket, &message, MSG_DONTWAIT | MSG_TRUNC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Order::kNothing;
+  Request none;
+  return size == 1 && take_control(message, none) && word == wire::kGo ? Order::kGo : Order::kCancel;
 }
 
 // In a process group of its own: what a terminal sends to the engine's is for the engine to judge.

@@ -190,11 +190,31 @@ void discard(Run& run) {
   let_go(run);
 }
 
-// One byte, or the end of the engine: the run is cancelled. Once it is reported, the engine may go as it likes.
+void start_clock(Run& run) { run.deadline_ms = run.wall_time_ms == 0 ? kForever : now_ms() + run.wall_time_ms; }
+
+// With that option our first answer would cost a name for the socket (unix(7), autobind).
+void expect_no_sender(int control) {
+  const int off = 0;
+  setsockopt(control, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
+}
+
+namespace {
+
+// An init that is gone has told why, or its end does.
+void let_in(Run& run) {
+  expect_no_sender(run.control);
+  run.held = false;
+  start_clock(run);
+  if (send(run.status, &wire::kGo, sizeof wire::kGo, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE) lose(run, errno);
+}
+
+}  // namespace
+
+// A run that is held is let in, once. Everything else, and the end of the engine, cancels. Once it is reported, the engine may go as it likes.
 void note_control(Run& run) {
-  char byte;
-  ssize_t got = recv(run.control, &byte, 1, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const Order order = take_order(run.control);
+  if (order == Order::kNothing) return;
+  if (order == Order::kGo && run.held && run.state == State::kRunning && !run.killed) return let_in(run);
   watch_no_more(run.control);
   if (run.state == State::kRunning) kill_run(run, wire::Cause::kCancelled);
 }

@@ -10,8 +10,6 @@
 namespace wardenv::launch {
 namespace {
 
-constexpr uint64_t kForever = ~0ULL;
-
 // Order of wire::Op.
 constexpr StepFunction kSteps[] = {
     nullptr,           open_tree_step,       clone_step,          map_ids_by_parent_step, join_cgroup1_step,
@@ -163,7 +161,9 @@ void refuse(Run& run, const Applied& applied) {
 
 void begin(Run& run, const wire::PlanHeader& header) {
   run.state = State::kRunning;
-  run.deadline_ms = header.wall_time_ms == 0 ? kForever : now_ms() + header.wall_time_ms;
+  run.held = header.held != 0;
+  run.wall_time_ms = header.wall_time_ms;
+  if (!run.held) start_clock(run);
   run.memory_bytes = header.memory_bytes;
   run.last_syscall = header.last_syscall;
   run.watched = header.watchdog != 0;
@@ -274,11 +274,9 @@ void start(Request& request) {
   if (run->state != State::kFree && watch(run->control, Source::kControl, index_of(*run)) != 0) discard(*run);
 }
 
-// No further order comes that way; and with that option the first answer would cost a name for the socket (unix(7), autobind).
 void start_prepared(Run& run, Request& request) {
-  const int off = 0;
-  setsockopt(run.control, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
   launch(run, request, 0);
+  if (run.state == State::kRunning && !run.held) expect_no_sender(run.control);
 }
 
 void prepare_spare(const wire::PlanHeader* plan) {

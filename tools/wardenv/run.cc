@@ -104,12 +104,18 @@ void unmap_text() {
   ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
+engine::RunIo io_of(const MayEnter& may_enter) {
+  engine::RunIo io;
+  io.cancel_fd = cancel_fd;
+  io.may_enter = may_enter.ask;
+  io.answered = may_enter.answered;
+  return io;
+}
+
 engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options, const MayEnter& may_enter) {
   Relay out(STDOUT_FILENO, options.request.output_limit_bytes);
   Relay err(STDERR_FILENO, options.request.output_limit_bytes);
-  engine::RunIo io;
-  io.cancel_fd = cancel_fd;
-  io.may_enter = may_enter;
+  engine::RunIo io = io_of(may_enter);
   io.on_stdout = [&](std::string_view chunk) {
     out.write(chunk);
     if (out.broken()) wake(cancel_fd);
@@ -155,9 +161,7 @@ EngineOrError& begin_engine(const RunOptions& options, const Launcher& launcher)
 engine::RunReport run_once(EngineOrError& engine, const RunOptions& options, Output output, const MayEnter& may_enter) {
   if (!engine) return failed(engine.error());
   if (output == Output::kRelayed) return run_relayed(*engine, options, may_enter);
-  engine::RunIo io;
-  io.cancel_fd = cancel_fd;
-  io.may_enter = may_enter;
+  const engine::RunIo io = io_of(may_enter);
   return engine->run(options.request, io);
 }
 

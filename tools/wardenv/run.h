@@ -13,7 +13,12 @@ namespace wardenv::cli {
 enum class Output { kRelayed, kKept };   // kKept: nobody sees it before the run is over
 
 using Launcher = std::optional<engine::ForkedLauncher>;
-using MayEnter = std::function<Status()>;   // see engine::RunIo; empty where nothing is judged
+
+// Whether the command may be entered, see engine::RunIo; empty where nothing is judged.
+struct MayEnter {
+  std::function<Status()> ask;
+  std::function<bool()> answered;
+};
 
 engine::RunReport failed(Error error);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv run, judged by the policy where there is one.
+#include <chrono>
 #include <cstdio>
 #include <future>
 #include <optional>
@@ -40,19 +41,20 @@ engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOp
   const Status prepared = prepare(foreseen, options, call);
   std::optional<engine::Admission> admission;
   auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
-  const MayEnter admitted = [&]() -> Status {
+  const auto admitted = [&]() -> Status {
     if (!admission) admission = admitting.get();
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
   };
-  const MayEnter may_enter = [&]() -> Status {
+  const auto may_enter = [&]() -> Status {
     WARDENV_TRY(admitted());
     return same_grant(foreseen, *admission);
   };
+  const auto answered = [&] { return admission || admitting.wait_for(std::chrono::seconds(0)) != std::future_status::timeout; };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
   engine::RunReport report;
   const Status ready = !prepared || foreseen.allowed() ? prepared : may_enter();
   if (!ready) report = failed(ready.error());
-  else report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, may_enter);
+  else report = run_once(engine, options, options.json || reviewed ? Output::kKept : Output::kRelayed, {may_enter, answered});
   if (engine) engine->dismiss();   // the launcher takes the sandbox apart while the record is written
   if (!admitted()) {
     if (!options.json) tell(refusal_line(*admission));
