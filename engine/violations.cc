@@ -72,6 +72,7 @@ struct Hint {
 };
 constexpr const char* kSystemV =
     "without control groups, System V's shared memory, semaphores and messages can't be counted and are refused";
+constexpr const char* kGaining = "set-uid and set-gid bits can't be set inside: who executes such a file outside would become its owner";
 constexpr std::array kHints = {
     Hint{"socket(", "only unix sockets, and TCP and UDP over loopback, exist in the sandbox"},
     Hint{"mount", "file systems can't be changed inside; the workspace, /tmp and HOME are writable"},
@@ -79,6 +80,11 @@ constexpr std::array kHints = {
     Hint{"unshare", "a sandbox can't make namespaces of its own; tools that sandbox themselves need that switched off"},
     Hint{"clone", "a sandbox can't make namespaces of its own; tools that sandbox themselves need that switched off"},
     Hint{"setns", "a sandbox can't enter other namespaces"},
+    Hint{"chmod", kGaining},
+    Hint{"fchmod", kGaining},
+    Hint{"creat", kGaining},
+    Hint{"open", kGaining},
+    Hint{"mknod", "device nodes, set-uid and set-gid files can't be made inside"},
     Hint{"ptrace", "debuggers and strace don't work inside"},
     Hint{"process_vm", "the memory of other processes can't be read inside"},
     Hint{"io_uring", "io_uring is refused; programs fall back to ordinary input and output"},

@@ -115,7 +115,8 @@ class Compiler {
       if (number < 0) return fail(ErrorCode::kInternal, "unknown system call " + name);
       calls[static_cast<std::uint32_t>(number)] = decide(alternatives, refuse_);
     }
-    calls[static_cast<std::uint32_t>(number_of("clone3"))] = code_.answer(SECCOMP_RET_ERRNO | ENOSYS);
+    const Label unknown = code_.answer(SECCOMP_RET_ERRNO | ENOSYS);
+    for (const char* name : hidden_syscalls()) calls[static_cast<std::uint32_t>(number_of(name))] = unknown;
     const Label kill = code_.answer(SECCOMP_RET_KILL_PROCESS);
     const Label known = select(ranges_of(calls), refuse_);
     const Label foreign = code_.branch(BPF_JEQ, kNoCall, refuse_, kill);

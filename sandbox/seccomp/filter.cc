@@ -50,8 +50,11 @@ Status add_rules(scmp_filter_ctx context, LimitsBy limits) {
   for (const SyscallSet& set : allowed_sets(limits)) {
     for (const Rule& rule : set.rules) WARDENV_TRY(add_rule(context, rule));
   }
-  const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), number_of("clone3"), 0);
-  return code < 0 ? Status(refused("clone3", code)) : Status{};
+  for (const char* name : hidden_syscalls()) {
+    const int code = seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), number_of(name), 0);
+    if (code < 0) return refused(name, code);
+  }
+  return {};
 }
 
 // Debuggers, profilers and databases ask for these. None of them reaches another process than the sandbox's, a mount or a key; memory that the

@@ -29,8 +29,8 @@ struct FilterPair {
   std::vector<Instruction> process{};
 };
 
-// Compiles the allowlist (binary tree). What is not allowed goes to the supervisor (SECCOMP_RET_USER_NOTIF); clone3 is answered
-// ENOSYS, because a filter can't see its flags; foreign architectures and x32 kill. Errors: kInternal, with libseccomp's word.
+// Compiles the allowlist (binary tree). What is not allowed goes to the supervisor (SECCOMP_RET_USER_NOTIF); clone3 and openat2 are
+// answered ENOSYS, because a filter can't see their flags; foreign architectures and x32 kill. Errors: kInternal, with libseccomp's word.
 // `additions`: calls that are allowed besides, with any arguments. Error kBadInput: one that is unknown, or that would take another wall or a
 // limit away (mounts, namespaces, keys, modules, memory that no watchdog sees): see addable_syscalls().
 Result<std::vector<Instruction>> compile_filter(LimitsBy limits, std::span<const std::string> additions = {});

@@ -41,20 +41,34 @@ std::vector<Rule> join(std::initializer_list<std::vector<Rule>> parts) {
   return all;
 }
 
+// A file with these bits that a run leaves in its workspace would give the workspace's owner, maybe root, to whoever executes it outside.
+// mkdir(2) takes neither of them.
+constexpr std::uint64_t kGainingModes = S_ISUID | S_ISGID;
+constexpr std::uint64_t kMakesFile = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+
+// Any mode where no file is made: it is not looked at (open(2)).
+std::vector<Rule> opening(const char* name, unsigned flags, unsigned mode) {
+  return join({any_of(name, flags, {0}, kMakesFile), any_of(name, mode, {0}, kGainingModes)});
+}
+
 SyscallSet files() {
   return {"files and folders",
-          join({plain({"access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3", "faccessat",
-                       "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fdatasync",
+          join({plain({"access", "chdir", "chown", "close", "close_range", "copy_file_range", "dup", "dup2", "dup3", "faccessat",
+                       "faccessat2", "fadvise64", "fallocate", "fchdir", "fchown", "fchownat", "fdatasync",
                        "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat",
                        "getcwd", "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",
                        "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir",
-                       "mkdirat", "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2",
+                       "mkdirat", "newfstatat", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2",
                        "read", "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat", "renameat2", "rmdir",
                        "sendfile", "setxattr", "splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs",
                        "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "write", "writev", "setxattrat",
                        "getxattrat", "listxattrat", "removexattrat"}),
+                opening("open", 1, 2), opening("openat", 2, 3),
+                any_of("creat", 1, {0}, kGainingModes), any_of("chmod", 1, {0}, kGainingModes), any_of("fchmod", 1, {0}, kGainingModes),
+                any_of("fchmodat", 2, {0}, kGainingModes), any_of("fchmodat2", 2, {0}, kGainingModes),
                 // No device nodes: FIFO, regular file, socket; mode 0 means a regular file (mknod(2)).
-                any_of("mknod", 1, {S_IFIFO, S_IFREG, S_IFSOCK, 0}, S_IFMT), any_of("mknodat", 2, {S_IFIFO, S_IFREG, S_IFSOCK, 0}, S_IFMT),
+                any_of("mknod", 1, {S_IFIFO, S_IFREG, S_IFSOCK, 0}, S_IFMT | kGainingModes),
+                any_of("mknodat", 2, {S_IFIFO, S_IFREG, S_IFSOCK, 0}, S_IFMT | kGainingModes),
                 // Not F_SETLEASE and F_NOTIFY: they reach processes of the host that use the workspace (fcntl(2)).
                 any_of("fcntl", 1, {F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG,
                                     F_GETSIG, F_SETOWN_EX, F_GETOWN_EX, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETLEASE, F_DUPFD_CLOEXEC,
@@ -162,9 +176,13 @@ constexpr std::array kNewSyscalls = {NewSyscall{"fchmodat2", 452},   NewSyscall{
                                      NewSyscall{"futex_requeue", 456}, NewSyscall{"mseal", 462},      NewSyscall{"setxattrat", 463},
                                      NewSyscall{"getxattrat", 464},  NewSyscall{"listxattrat", 465},  NewSyscall{"removexattrat", 466}};
 
+// Their flags and modes lie in memory, where a filter can't look.
+constexpr std::array kHidden = {"clone3", "openat2"};
+
 }  // namespace
 
 std::span<const NewSyscall> new_syscalls() { return kNewSyscalls; }
+std::span<const char* const> hidden_syscalls() { return kHidden; }
 
 std::vector<SyscallSet> allowed_sets(LimitsBy limits) {
   std::vector<SyscallSet> sets{files(), memory(), processes(), signals(), identity_and_time(), network(), terminals(), ipc()};

@@ -37,6 +37,9 @@ struct NewSyscall {
 };
 std::span<const NewSyscall> new_syscalls();
 
+// Calls that are answered with ENOSYS, so that programs fall back to their elder sisters.
+std::span<const char* const> hidden_syscalls();
+
 // On this architecture; negative where the name is unknown.
 int number_of(const char* name);
 

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import wardenv_testing as t
-from battery import Attack, Battery, OWN_MOUNTS, both, tests_of
+from battery import Attack, Battery, OWN_MOUNTS, SECCOMP, both, tests_of
 
 # What can be done to a file, {file}, with {new} a free name and {other} another file of the same folder, {folder}.
 WAYS = {
@@ -208,6 +208,30 @@ class Mounts(Battery):
             options = fields[5].split(",")
             self.assertTrue("nosuid" in options or fields[4] in nodes, fields)
             self.assertTrue("nodev" in options or fields[4] in nodes | {"/dev/pts"}, fields)   # its nodes are the kernel's own
+
+
+GAINING_CALLS = {"chmod_high": "chmod", "tmpfile": "openat"}
+
+
+@tests_of([Attack(f"gaining_{way}", ("make_gaining", "{ws}/gaining", way), held_by=SECCOMP, denials=frozenset({"EPERM", "ENOSYS"}),
+                  reached=frozenset({"ENOSYS"}) if way == "fchmodat2" else frozenset(), call=None if way == "openat2" else GAINING_CALLS.get(way, way))
+           for way in ("chmod", "chmod_high", "fchmod", "fchmodat", "fchmodat2", "creat", "open", "openat", "openat2", "tmpfile", "mknod", "mknodat")])
+class Gaining(Battery):
+    """A set-uid file in the workspace would be its owner's, root's maybe: whoever executes it outside would have that user's rights."""
+
+    @both
+    def test_ordinary_modes_are_set(self, who):
+        scratch = self.scratch(who)
+        run = scratch.run(["sh", "-c", "mkdir sticky && chmod 1777 sticky && touch plain && chmod 0751 plain && install -m 755 /usr/bin/true there && stat -c %a sticky plain there"])
+        self.assertEqual((run.text, run.report["violations"]), ("1777\n751\n755\n", []), run)
+
+    @both
+    def test_folders_inherit_the_bit(self, who):
+        """As ever: mkdir(2) in a folder with it. What is made there is the folder's group's anyway."""
+        scratch = self.scratch(who)
+        os.chmod(scratch.folder("shared"), 0o2775)
+        run = scratch.run(["sh", "-c", "mkdir shared/inner && touch shared/inner/file && stat -c %a shared/inner/file && stat -c %A shared/inner"])
+        self.assertRegex(run.text, "^644\ndrwxr-sr-x\n$", run)
 
 
 class Privileges(Battery):

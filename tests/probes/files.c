@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,39 @@ static void list(int argc, char **argv) {
 
 static void do_truncate(int argc, char **argv) { finish(truncate(argument(argc, argv, 0), 0)); }
 static void do_chmod(int argc, char **argv) { finish(chmod(argument(argc, argv, 0), 0777)); }
+
+// One way to a set-uid and set-gid file: its calls, and whether the file has the bits then.
+static void make_gaining(int argc, char **argv) {
+  const char *path = argument(argc, argv, 0), *way = argument(argc, argv, 1);
+  const mode_t mode = S_ISUID | S_ISGID | 0755;
+  const struct open_how how = {.flags = O_CREAT | O_WRONLY, .mode = mode};
+  long made = strstr(way, "chmod") ? open(path, O_CREAT | O_WRONLY, 0600) : 0;
+  if (made < 0) broken("open");
+  long done = -1;
+  if (!strcmp(way, "chmod")) done = syscall(SYS_chmod, path, mode);
+  if (!strcmp(way, "chmod_high")) done = syscall(SYS_chmod, path, 0xdeadbeefffff0000UL | mode);
+  if (!strcmp(way, "fchmod")) done = syscall(SYS_fchmod, made, mode);
+  if (!strcmp(way, "fchmodat")) done = syscall(SYS_fchmodat, AT_FDCWD, path, mode);
+  if (!strcmp(way, "fchmodat2")) done = syscall(452, AT_FDCWD, path, mode, 0);
+  if (!strcmp(way, "creat")) done = syscall(SYS_creat, path, mode);
+  if (!strcmp(way, "open")) done = syscall(SYS_open, path, O_CREAT | O_WRONLY, mode);
+  if (!strcmp(way, "openat")) done = syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY, mode);
+  if (!strcmp(way, "openat2")) done = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (!strcmp(way, "tmpfile")) {
+    char link[64];
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, ".", O_TMPFILE | O_RDWR, mode);
+    if (fd < 0) denied(errno);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    done = linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+  }
+  if (!strcmp(way, "mknod")) done = syscall(SYS_mknod, path, S_IFREG | mode, 0);
+  if (!strcmp(way, "mknodat")) done = syscall(SYS_mknodat, AT_FDCWD, path, mode, 0);
+  if (done < 0) denied(errno);
+  struct stat info;
+  if (stat(path, &info) != 0 || (info.st_mode & S_ISUID) == 0) denied(EPERM);
+  allowed();
+}
+
 static void do_unlink(int argc, char **argv) { finish(unlink(argument(argc, argv, 0))); }
 static void do_rmdir(int argc, char **argv) { finish(rmdir(argument(argc, argv, 0))); }
 static void do_mkdir(int argc, char **argv) { finish(mkdir(argument(argc, argv, 0), 0777)); }
@@ -331,6 +365,7 @@ const Act kFileActs[] = {
     {"truncate", do_truncate},
     {"ftruncate", do_ftruncate},
     {"chmod", do_chmod},
+    {"make_gaining", make_gaining},
     {"chown", do_chown},
     {"utimes", do_utimes},
     {"setxattr", do_setxattr},

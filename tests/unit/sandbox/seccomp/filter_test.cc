@@ -97,7 +97,7 @@ TEST_CASE("every number: allowed where a table says so without conditions, else 
       constexpr std::uint64_t kNone = 0x7b7b7b7b7b7b7b7bULL;  // meets no condition of any rule
       const std::uint32_t got = action(call(number, {kNone, kNone, kNone, kNone, kNone, kNone}), limits);
       if (plain.count(name) != 0) CHECK(got == SECCOMP_RET_ALLOW);
-      else if (name == "clone3") CHECK(got == (SECCOMP_RET_ERRNO | ENOSYS));
+      else if (name == "clone3" || name == "openat2") CHECK(got == (SECCOMP_RET_ERRNO | ENOSYS));
       else CHECK(got == SECCOMP_RET_USER_NOTIF);
     }
   }
@@ -194,6 +194,31 @@ TEST_CASE("arguments") {
     CHECK(allowed(SYS_mknodat, {0, 0, S_IFIFO | 0600}));
     CHECK_FALSE(allowed(SYS_mknodat, {0, 0, S_IFCHR | 0600}));
     CHECK_FALSE(allowed(SYS_mknod, {0, S_IFBLK | 0600}));
+  }
+  SECTION("no file is made set-uid or set-gid") {
+    constexpr std::uint64_t kTmpFile = O_TMPFILE, kSticky = S_ISVTX;
+    for (const std::uint64_t high : {std::uint64_t{0}, kGarbage}) {
+      for (const std::uint64_t mode : std::initializer_list<std::uint64_t>{04755, 02755, 06000, 04000 | S_IFREG}) {
+        CHECK_FALSE(allowed(SYS_chmod, {0, mode | high}));
+        CHECK_FALSE(allowed(SYS_fchmod, {0, mode | high}));
+        CHECK_FALSE(allowed(SYS_fchmodat, {0, 0, mode | high}));
+        CHECK_FALSE(allowed(452, {0, 0, mode | high}));
+        CHECK_FALSE(allowed(SYS_creat, {0, mode | high}));
+        CHECK_FALSE(allowed(SYS_mknod, {0, mode | high}));
+        CHECK_FALSE(allowed(SYS_mknodat, {0, 0, mode | high}));
+        CHECK_FALSE(allowed(SYS_open, {0, O_CREAT | high, mode}));
+        CHECK_FALSE(allowed(SYS_openat, {0, 0, O_CREAT | O_WRONLY | high, mode | high}));
+        CHECK_FALSE(allowed(SYS_openat, {0, 0, kTmpFile | O_RDWR, mode}));
+        CHECK(allowed(SYS_open, {0, O_RDWR | high, mode}));   // makes none
+        CHECK(allowed(SYS_openat, {0, 0, O_DIRECTORY, mode}));
+      }
+      CHECK(allowed(SYS_chmod, {0, 0777 | kSticky | high}));
+      CHECK(allowed(SYS_fchmodat, {0, 0, 0755 | high}));
+      CHECK(allowed(SYS_creat, {0, 0666 | high}));
+      CHECK(allowed(SYS_open, {0, O_CREAT | O_TRUNC | O_WRONLY, 0666 | high}));
+      CHECK(allowed(SYS_openat, {0, 0, kTmpFile | O_RDWR, 0600 | high}));
+    }
+    CHECK(action(call(SYS_openat2)) == (SECCOMP_RET_ERRNO | ENOSYS));
   }
   SECTION("prctl and personality only harmless") {
     CHECK(allowed(SYS_prctl, {PR_SET_NAME}));
