@@ -148,11 +148,17 @@ void watch_no_more(int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr); }
 
 namespace {
 
+// musl's macro compares a length with a difference, which clang has an opinion on.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+cmsghdr* next_header(msghdr& message, cmsghdr* header) { return CMSG_NXTHDR(&message, header); }
+#pragma GCC diagnostic pop
+
 // Takes the descriptors over; true where the engine sent them. The sender is the kernel's word (unix(7), SCM_CREDENTIALS): our socket in
 // other hands, those of a sandbox for one, gives no orders.
 bool take_control(msghdr& message, Request& request) {
   ucred sender{};
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = next_header(message, header)) {
     if (header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof sender);
     if (header->cmsg_type != SCM_RIGHTS) continue;
     request.count = static_cast<int>((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
