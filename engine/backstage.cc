@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/backstage.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace wardenv::engine {
 namespace {
@@ -24,24 +24,16 @@ void block_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-// True once every process of the run is gone; waits for it, at most a second.
-bool await_end(Slot& slot) {
-  constexpr int kPatienceMs = 1000;
-  pollfd state{slot.control.get(), 0, 0};
-  const bool gone = slot.control.valid() && ::poll(&state, 1, kPatienceMs) == 1;
-  slot.control.reset();
-  return gone;
-}
-
 }  // namespace
-
-void put_away(Slot& slot) {
-  await_end(slot);
-  slot.leaf.remove();
-}
 
 Backstage::Backstage(const sandbox::HostFacts& facts, const sandbox::LauncherClient& launcher)
     : facts_(facts), launcher_(launcher), thread_([this] { work(); }) {}
+
+Result<std::unique_ptr<Backstage>> make_backstage(const sandbox::HostFacts& facts, const sandbox::LauncherClient& launcher) try {
+  return std::make_unique<Backstage>(facts, launcher);
+} catch (const std::system_error& error) {
+  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what(), "raise the limit on processes and threads by `ulimit -u`");
+}
 
 Backstage::~Backstage() {
   {

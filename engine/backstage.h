@@ -5,27 +5,17 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
-#include "sandbox/base/unique_fd.h"
-#include "sandbox/cgroup.h"
+#include "engine/slot.h"
 #include "sandbox/launcher_client.h"
 #include "sandbox/plan.h"
 
 namespace wardenv::engine {
-
-// A sandbox whose first steps are applied, or a run that is over: its control socket and its control group.
-struct Slot {
-  UniqueFd control;
-  sandbox::CgroupLeaf leaf;
-  bool leaves_group = false;   // of a run that is over: see run_loop.h
-};
-
-// Waits until the launcher has let go of the run (every process is gone), at most a second; then removes the group.
-void put_away(Slot& slot);
 
 class Backstage {
  public:
@@ -84,5 +74,8 @@ class Backstage {
   std::deque<Idle> idle_;   // groups of runs that are over; oldest first
   std::thread thread_;
 };
+
+// Error kHost where no thread can be started. REQUIRES: as the constructor.
+Result<std::unique_ptr<Backstage>> make_backstage(const sandbox::HostFacts& facts, const sandbox::LauncherClient& launcher);
 
 }  // namespace wardenv::engine

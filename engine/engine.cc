@@ -9,8 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
-#include <system_error>
 
 #include "engine/backstage.h"
 #include "engine/capture.h"
@@ -111,7 +109,7 @@ struct Engine::Impl {
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
   std::atomic<std::size_t> under_way = 0;
-  std::once_flag swept;
+  std::atomic_flag swept;
 
   Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
 
@@ -183,7 +181,7 @@ struct Engine::Impl {
 
   // What engines that died have left behind: at the start, or, for a single run, while it is under way and nobody waits for us.
   void sweep_once() {
-    std::call_once(swept, [this] { sandbox::sweep_cgroups(facts.cgroup); });
+    if (!swept.test_and_set()) sandbox::sweep_cgroups(facts.cgroup);
   }
 
   void end(Launched launched, const RunEnd& end) {
@@ -234,7 +232,7 @@ Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
 
 }  // namespace
 
-Result<Engine> Engine::create(const EngineOptions& options) try {
+Result<Engine> Engine::create(const EngineOptions& options) {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
   auto facts = sandbox::probe_host(options.ids);
   if (!facts) return tl::unexpected(facts.error());
@@ -242,11 +240,12 @@ Result<Engine> Engine::create(const EngineOptions& options) try {
   auto launcher = get_launcher(options);
   if (!launcher) return tl::unexpected(launcher.error());
   auto impl = std::make_unique<Impl>(std::move(*facts), std::move(*launcher));
-  if (options.ahead == Ahead::kYes) impl->sweep_once();
-  if (options.ahead == Ahead::kYes) impl->backstage = std::make_unique<Backstage>(impl->facts, impl->launcher);
+  if (options.ahead == Ahead::kNo) return Engine(std::move(impl));
+  impl->sweep_once();
+  auto backstage = make_backstage(impl->facts, impl->launcher);
+  if (!backstage) return tl::unexpected(backstage.error());
+  impl->backstage = std::move(*backstage);
   return Engine(std::move(impl));
-} catch (const std::system_error& error) {
-  return fail(ErrorCode::kHost, std::string("cannot start a thread: ") + error.what(), "raise the limit on processes and threads by `ulimit -u`");
 }
 
 void Engine::begin(const RunRequest& request) {

@@ -7,9 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "engine/paths.h"
 #include "sandbox/base/unique_fd.h"
@@ -57,18 +55,18 @@ Status add_worktrees(const std::string& workspace, const std::string& repository
   struct stat status {};
   if (::lstat(folder.c_str(), &status) < 0) return {};
   if (S_ISLNK(status.st_mode)) return tl::unexpected(by_link(workspace, folder));
-  std::error_code error;
-  std::vector<std::string> worktrees;
-  for (auto entry = std::filesystem::directory_iterator(folder, error);
-       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    if (entry->is_symlink(error)) return tl::unexpected(by_link(workspace, entry->path()));
-    worktrees.push_back(entry->path());
-    if (worktrees.size() <= kMaxWorktrees) continue;
+  auto names = names_in(folder);
+  if (!names) return tl::unexpected(names.error());
+  for (std::string& name : *names) {
+    name.insert(0, folder + "/");
+    if (::lstat(name.c_str(), &status) < 0) return fail_errno(ErrorCode::kBadInput, "`" + name + "`");
+    if (S_ISLNK(status.st_mode)) return tl::unexpected(by_link(workspace, name));
+  }
+  if (names->size() > kMaxWorktrees) {
     found.crowded.push_back(folder);
     return {};
   }
-  if (error) return fail_errno(ErrorCode::kBadInput, "`" + folder + "` can't be read", error.value());
-  for (std::string& worktree : worktrees) {
+  for (std::string& worktree : *names) {
     if (std::find(found.repositories.begin(), found.repositories.end(), worktree) == found.repositories.end())
       found.repositories.push_back(std::move(worktree));
   }

@@ -2,10 +2,15 @@
 // Paths, resolved component by component.
 #include "engine/paths.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <strings.h>
+#ifndef __GLIBC__
+#include <linux/stat.h>
+#endif
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,10 +120,38 @@ bool exists(const std::string& path) {
 }
 
 std::string identity_of(int dir, const std::string& path) {
-  struct statx status {};
-  if (::statx(dir, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) < 0) return {};
+  struct statx status {};   // by number, as musl has no statx(2)
+  if (::syscall(SYS_statx, dir, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) < 0) return {};
   return std::to_string(status.stx_dev_major) + "-" + std::to_string(status.stx_dev_minor) + "-" + std::to_string(status.stx_ino) + "-" +
          std::to_string(status.stx_btime.tv_sec) + "-" + std::to_string(status.stx_btime.tv_nsec);
+}
+
+// Only what is missing gets the mode.
+int make_folders(const std::string& path) {
+  if (is_folder(path)) return 0;
+  const std::string above = parent_of(path);
+  const int error = above.empty() || above == path ? 0 : make_folders(above);
+  if (error != 0) return error;
+  return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+Result<std::vector<std::string>> names_in(const std::string& path) {
+  DIR* folder = ::opendir(path.c_str());
+  if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + path + "`");
+  std::vector<std::string> names;
+  int error = 0;   // of the end: a name that could not be read would go unprotected
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder);
+    error = errno;
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  ::closedir(folder);
+  if (error != 0) return fail_errno(ErrorCode::kBadInput, "`" + path + "` can't be read to its end", error);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<ResolvedPath> resolve_path(const std::string& path) {

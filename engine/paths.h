@@ -34,6 +34,12 @@ bool exists(const std::string& path);   // also a dangling symbolic link
 // Empty where there is none. `dir` as in statx(2).
 std::string identity_of(int dir, const std::string& path);
 
+// The folder and what is missing of those above it, for their owner alone (0700). 0, or what errno(3) says.
+int make_folders(const std::string& path);
+
+// What is in a folder, in order of the bytes. Error kBadInput where it can't be read to its end.
+Result<std::vector<std::string>> names_in(const std::string& folder);
+
 std::string parent_of(const std::string& path);
 
 // Whether two paths lead to the same file, or would if it was there: by links of either kind, and where names are told apart by case alone.

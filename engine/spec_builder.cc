@@ -10,7 +10,7 @@
 #include <cstdlib>
 
 #include "engine/command_resolve.h"
-#include "engine/egress/proxy.h"
+#include "engine/egress/place.h"
 #include "engine/environment.h"
 #include "engine/paths.h"
 #include "engine/system_view.h"

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 
+#include "engine/paths.h"
 #include "engine/spec_builder.h"
 
 namespace wardenv::engine {
@@ -34,8 +33,7 @@ Status check_ours(const std::string& path) {
 
 Result<std::string> make_state_place(const std::string& name) {
   const std::string state = state_folder();
-  std::error_code ignored;   // mkdir(2) tells
-  std::filesystem::create_directories(std::filesystem::path(state).parent_path(), ignored);
+  make_folders(parent_of(state));   // where that fails, the next tells
   WARDENV_TRY(make_folder(state));
   WARDENV_TRY(check_ours(state));
   const std::string place = state + "/" + name;

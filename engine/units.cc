@@ -2,9 +2,13 @@
 // Sizes and durations.
 #include "engine/units.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
+#include <optional>
+
+#include "sandbox/base/text.h"
 
 namespace wardenv::engine {
 namespace {
@@ -35,6 +39,13 @@ bool parse_with_unit(std::string_view text, const std::array<Unit, N>& units, st
   return false;
 }
 
+// The digits behind a decimal point.
+std::optional<std::uint32_t> billionths_in(std::string_view digits) {
+  constexpr std::size_t kDigits = 9;
+  if (digits.empty() || digits.size() > kDigits) return std::nullopt;
+  return number_in<std::uint32_t>(std::string(digits) + std::string(kDigits - digits.size(), '0'));
+}
+
 }  // namespace
 
 Result<std::uint64_t> parse_size(std::string_view text) {
@@ -50,9 +61,11 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
 }
 
 Result<double> parse_cores(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value > 0.0) || value > 4096.0) return bad(text, "a number of cores", "1.5");
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const auto whole = point == 0 ? std::optional(0U) : number_in<std::uint32_t>(text.substr(0, point));
+  const auto billionths = point == text.size() ? std::optional(0U) : billionths_in(text.substr(point + 1));
+  const double value = whole && billionths ? *whole + *billionths * 1e-9 : 0.0;
+  if (!(value > 0.0) || value > 4096.0) return bad(text, "a number of cores", "1.5");
   return value;
 }
 

@@ -2,7 +2,6 @@
 // The folder that a command works in.
 #include "engine/workspace.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,12 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <set>
 #include <span>
 
 #include "engine/git_folders.h"
 #include "engine/paths.h"
+#include "sandbox/base/text.h"
 
 namespace wardenv::engine {
 namespace {
@@ -57,8 +56,8 @@ std::vector<std::string> homes_near(const std::string& dir) {
   std::vector<std::string> homes;
   if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') homes.emplace_back(home);
   const std::string caller = std::to_string(::geteuid());
-  std::ifstream accounts("/etc/passwd");
-  for (std::string line; std::getline(accounts, line);) {
+  const std::string accounts = text_of_file("/etc/passwd");
+  for (const std::string_view line : lines_of(accounts)) {
     const std::string_view home = field(line, 5);
     if (home.starts_with('/') && (is_beneath(home, dir) || field(line, 2) == caller)) homes.emplace_back(home);
   }
@@ -108,25 +107,6 @@ Result<std::string> resolve_cwd(const std::optional<std::string>& cwd, const std
   if (!is_beneath(resolved->real, dir)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not inside the workspace `" + dir + "`", hint);
   if (!is_folder(resolved->real)) return fail(ErrorCode::kBadInput, "`" + *cwd + "` is not a folder", hint);
   return resolved->real;
-}
-
-// What is in the folder, in order. One reading costs less than asking for each protected name.
-Result<std::vector<std::string>> names_in(const std::string& dir) {
-  DIR* folder = ::opendir(dir.c_str());
-  if (folder == nullptr) return fail_errno(ErrorCode::kBadInput, "`" + dir + "`");
-  std::vector<std::string> names;
-  int error = 0;   // of the end: a name that could not be read would go unprotected
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(folder);
-    error = errno;
-    if (entry == nullptr) break;
-    names.emplace_back(entry->d_name);
-  }
-  ::closedir(folder);
-  if (error != 0) return fail_errno(ErrorCode::kBadInput, "`" + dir + "` can't be read to its end", error);
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 std::string lower(std::string_view text) {

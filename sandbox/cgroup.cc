@@ -16,7 +16,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <sstream>
+
+#include "sandbox/base/text.h"
 
 namespace wardenv::sandbox {
 namespace {
@@ -241,9 +242,9 @@ namespace {
 
 // Only ours are in it (is_ours_alone()); one that has ended meanwhile needs no move.
 Status move_all(int folder, const char* to) {
-  std::istringstream pids(read_value(folder, "cgroup.procs"));
-  for (std::string pid; pids >> pid;) {
-    const Status moved = write_value(folder, to, pid);
+  const std::string pids = read_value(folder, "cgroup.procs");
+  for (const std::string_view pid : words_of(pids)) {
+    const Status moved = write_value(folder, to, std::string(pid));
     if (!moved && moved.error().sys_errno != ESRCH) return moved;
   }
   return {};

@@ -10,12 +10,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
 
 #include "sandbox/base/ids.h"
 #include "sandbox/base/kernel.h"
+#include "sandbox/base/text.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::sandbox {
@@ -23,24 +24,15 @@ namespace {
 
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 
-std::string read_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  char chunk[4096];
-  for (ssize_t got = 0; fd.valid() && (got = ::read(fd.get(), chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(got));
-  return text;
-}
-
 // Our group in hierarchy `controller` ("" for v2), as /proc/self/cgroup tells it (cgroups(7)).
 std::string own_group(const std::string& table, const std::string& controller) {
-  std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string_view line : lines_of(table)) {
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string list = "," + line.substr(first + 1, second - first - 1) + ",";
+    if (second == std::string_view::npos) continue;
+    const std::string list = "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
     const bool match = controller.empty() ? list == ",," : list.find("," + controller + ",") != std::string::npos;
-    if (match) return line.substr(second + 1);
+    if (match) return std::string(line.substr(second + 1));
   }
   return {};
 }
@@ -50,15 +42,12 @@ bool writable_folder(const std::string& path) { return ::access(path.c_str(), W_
 std::string join(const std::string& folder, const std::string& group) { return group == "/" ? folder : folder + group; }
 
 bool has_word(const std::string& text, const std::string& word) {
-  std::istringstream words(text);
-  for (std::string item; words >> item;) {
-    if (item == word) return true;
-  }
-  return false;
+  const auto words = words_of(text);
+  return std::ranges::find(words, word) != words.end();
 }
 
 bool has_controllers(const std::string& path) {
-  const std::string text = read_file(path);
+  const std::string text = text_of_file(path);
   return has_word(text, "memory") && has_word(text, "pids") && has_word(text, "cpu");
 }
 
@@ -72,18 +61,18 @@ std::vector<std::string> own_and_above(std::string group) {
 
 // The fourth field of proc(5) stat; before it, a name in parentheses that may hold anything, and a letter.
 int parent_of(int pid) {
-  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text = text_of_file("/proc/" + std::to_string(pid) + "/stat");
   const auto name_end = text.rfind(") ");
   return name_end != std::string::npos && name_end + 4 < text.size() ? static_cast<int>(std::strtol(text.c_str() + name_end + 4, nullptr, 10)) : 0;
 }
 
 // Nobody but our process and its children: the launcher that it was born with.
 bool is_ours_alone(const std::string& folder) {
-  std::istringstream lines(read_file(folder + "/cgroup.procs"));
-  for (int pid = 0; lines >> pid;) {
-    if (pid != ::getpid() && parent_of(pid) != ::getpid()) return false;
-  }
-  return true;
+  const std::string text = text_of_file(folder + "/cgroup.procs");
+  return std::ranges::all_of(words_of(text), [](std::string_view word) {
+    const auto pid = number_in<int>(word);
+    return pid && (*pid == ::getpid() || parent_of(*pid) == ::getpid());
+  });
 }
 
 // v2: best is a group at or above ours that passes the three controllers on already. Else our own, where nobody else sits in it:
@@ -131,13 +120,28 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
+struct MappedIds {
+  std::uint64_t first = 0;   // inside, which is where we are
+  std::uint64_t count = 0;
+  [[nodiscard]] bool has(const IdRange& ids) const { return first <= ids.first && first + count >= std::uint64_t{ids.first} + ids.count; }
+};
+
+// The ranges of our own user namespace (user_namespaces(7), uid_map).
+std::vector<MappedIds> mapped_ids(const char* map) {
+  std::vector<MappedIds> ranges;
+  const std::string text = text_of_file(map);
+  for (const std::string_view line : lines_of(text)) {
+    const auto words = words_of(line);
+    const auto first = words.size() == 3 ? number_in<std::uint64_t>(words[0]) : std::nullopt;
+    const auto count = words.size() == 3 ? number_in<std::uint64_t>(words[2]) : std::nullopt;
+    if (first && count) ranges.push_back({*first, *count});
+  }
+  return ranges;
+}
+
 // Whether our own user namespace has all of it, in one piece.
 bool has_ids(const char* map, const IdRange& ids) {
-  std::istringstream lines(read_file(map));
-  for (std::uint64_t first = 0, outside = 0, count = 0; lines >> first >> outside >> count;) {
-    if (first <= ids.first && first + count >= std::uint64_t{ids.first} + ids.count) return true;
-  }
-  return false;
+  return std::ranges::any_of(mapped_ids(map), [&](const MappedIds& range) { return range.has(ids); });
 }
 
 Status take_id_range(const IdRange& ids, HostFacts& facts) {
@@ -152,19 +156,18 @@ Status take_id_range(const IdRange& ids, HostFacts& facts) {
 
 // The default range where our own user namespace has it, else the upper half of the largest range that it has.
 void choose_id_range(HostFacts& facts) {
-  std::istringstream lines(read_file("/proc/self/uid_map"));
-  std::uint64_t first = 0, outside = 0, count = 0, best_first = 0, best_count = 0;
-  while (lines >> first >> outside >> count) {
-    if (first <= kDefaultFirstId && first + count >= std::uint64_t{kDefaultFirstId} + kDefaultIdCount) {
+  MappedIds best;
+  for (const MappedIds& range : mapped_ids("/proc/self/uid_map")) {
+    if (range.has({.first = kDefaultFirstId, .count = kDefaultIdCount})) {
       facts.uid_range_first = kDefaultFirstId;
       facts.uid_range_count = kDefaultIdCount;
       return;
     }
-    if (count > best_count) best_first = first, best_count = count;
+    if (range.count > best.count) best = range;
   }
-  if (best_count < 2) return;
-  facts.uid_range_first = static_cast<std::uint32_t>(best_first + best_count / 2);
-  facts.uid_range_count = static_cast<std::uint32_t>(best_count - best_count / 2);
+  if (best.count < 2) return;
+  facts.uid_range_first = static_cast<std::uint32_t>(best.first + best.count / 2);
+  facts.uid_range_count = static_cast<std::uint32_t>(best.count - best.count / 2);
 }
 
 // In the root of v2 no group has files of its own: there the new group's own are looked at when it is made.
@@ -177,7 +180,7 @@ bool leaves_swap_out(const CgroupHost& host) {
 CgroupHost find_cgroup() {
   struct statfs status {};
   if (::statfs(kCgroupRoot, &status) < 0) return {.why_not = "no control groups are mounted at /sys/fs/cgroup"};
-  const std::string table = read_file("/proc/self/cgroup");
+  const std::string table = text_of_file("/proc/self/cgroup");
   if (status.f_type == CGROUP2_SUPER_MAGIC) return probe_v2(kCgroupRoot, own_group(table, ""));
   if (::access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) < 0) {
     return {.why_not = "no memory controller is mounted below /sys/fs/cgroup"};
@@ -202,7 +205,7 @@ Status check_map() {
 
 // proc(5): a line for each place to swap to, below a heading.
 bool has_swap() {
-  const std::string text = read_file("/proc/swaps");
+  const std::string text = text_of_file("/proc/swaps");
   const auto heading = text.find('\n');
   return heading != std::string::npos && heading + 1 < text.size();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine's side of the launcher: Boost.Process starts it, a datagram socket talks to it.
+// The engine's side of the launcher: a datagram socket talks to it. launcher_start.cc starts it.
 #include "sandbox/launcher_client.h"
 
 #include <fcntl.h>
@@ -8,21 +8,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/process/v2/process.hpp>
-#include <boost/process/v2/stdio.hpp>
+#include <cerrno>
 #include <cstring>
 
 #include "sandbox/plan_wire.h"
 
 namespace wardenv::sandbox {
-namespace process = boost::process::v2;
 
 struct LauncherClient::Impl {
   UniqueFd socket;
-  boost::asio::io_context context;
-  std::unique_ptr<process::process> child;
-  int forked = -1;   // process id, where it was adopted
+  int pid = -1;
   bool apart = false;
 
   ~Impl() {
@@ -31,11 +26,10 @@ struct LauncherClient::Impl {
   }
 
   void wait() {
-    boost::system::error_code ignored;
-    if (child) child->wait(ignored);
-    if (forked > 0) ::waitpid(forked, nullptr, 0);
-    child.reset();
-    forked = -1;
+    pid_t got = -1;
+    do got = pid > 0 ? ::waitpid(pid, nullptr, 0) : pid;
+    while (got < 0 && pid > 0 && errno == EINTR);
+    pid = -1;
   }
 };
 
@@ -47,54 +41,27 @@ LauncherClient::~LauncherClient() = default;
 void LauncherClient::dismiss() { impl_->socket.reset(); }
 void LauncherClient::wait() { impl_->wait(); }
 
-int LauncherClient::pid() const { return impl_->child ? static_cast<int>(impl_->child->id()) : impl_->forked; }
+int LauncherClient::pid() const { return impl_->pid; }
 
-namespace {
-
-struct Ends {
-  UniqueFd ours;
-  UniqueFd theirs;
-};
-
-// Whoever has `ours` gives orders to the launcher: it must never pass for a standard stream.
-Result<Ends> make_ends() {
+Result<LauncherEnds> make_ends() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return fail_errno(ErrorCode::kHost, "socketpair");
   UniqueFd theirs(ends[1]);
-  Ends made{above_stdio(UniqueFd(ends[0])), above_stdio(std::move(theirs))};
+  LauncherEnds made{above_stdio(UniqueFd(ends[0])), above_stdio(std::move(theirs))};
   if (!made.ours.valid() || !made.theirs.valid()) return fail_errno(ErrorCode::kHost, "F_DUPFD_CLOEXEC");
   return made;
 }
 
-// The launcher takes plans from us alone, so it has to be told who sends what.
 Status tell_sender(const UniqueFd& theirs) {
   const int on = 1;
   if (::setsockopt(theirs.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) return fail_errno(ErrorCode::kHost, "SO_PASSCRED");
   return {};
 }
 
-}  // namespace
-
-Result<LauncherClient> LauncherClient::start(const std::string& program) try {
-  auto ends = make_ends();
-  if (!ends) return tl::unexpected(ends.error());
-  WARDENV_TRY(tell_sender(ends->theirs));
-  auto impl = std::make_unique<Impl>();
-  impl->socket = std::move(ends->ours);
-  impl->child = std::make_unique<process::process>(
-      impl->context, program, std::initializer_list<boost::string_view>{}, process::process_stdio{ends->theirs.get(), nullptr, nullptr});
-  return LauncherClient(std::move(impl));
-} catch (const boost::system::system_error& error) {
-  const std::string limit = usual_hint(error.code().value());
-  return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), limit.empty() ? "install wardenv again: the launcher belongs beside it" : limit);
-} catch (const std::exception& error) {
-  return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");
-}
-
 LauncherClient LauncherClient::adopt(UniqueFd socket, int pid, bool apart) {
   auto impl = std::make_unique<Impl>();
   impl->socket = std::move(socket);
-  impl->forked = pid;
+  impl->pid = pid;
   impl->apart = apart;
   return LauncherClient(std::move(impl));
 }
@@ -108,11 +75,11 @@ Status send_plan(int socket, const std::vector<std::uint8_t>& plan, const std::v
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());   // its type differs between C libraries
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(fds.size() * sizeof(int)));
   std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   ssize_t done = 0;
   do done = ::sendmsg(socket, &message, MSG_NOSIGNAL);
@@ -153,7 +120,7 @@ std::vector<int> in_order(const LaunchFds& fds) {
 }  // namespace
 
 Result<UniqueFd> LauncherClient::submit(const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
-  if (impl_->apart) lend_cpu(impl_->forked);
+  if (impl_->apart) lend_cpu(impl_->pid);
   const bool held = reinterpret_cast<const wire::PlanHeader*>(plan.data())->held != 0;
   return send_with_control(impl_->socket.get(), plan, in_order(fds), held ? Control::kTakesOrders : Control::kAnswers);
 }
@@ -163,7 +130,7 @@ Result<UniqueFd> LauncherClient::prepare(const std::vector<std::uint8_t>& early_
 }
 
 Status LauncherClient::submit_to(const UniqueFd& control, const std::vector<std::uint8_t>& plan, const LaunchFds& fds) const {
-  if (impl_->apart) lend_cpu(impl_->forked);
+  if (impl_->apart) lend_cpu(impl_->pid);
   return send_plan(control.get(), plan, in_order(fds));
 }
 

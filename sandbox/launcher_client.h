@@ -28,7 +28,7 @@ class LauncherClient {
   LauncherClient& operator=(LauncherClient&&) noexcept;
   ~LauncherClient();  // dismiss() and wait()
 
-  // Takes over a launcher that this process has forked before: our end of its socket, and its process id. `apart`: see launch/cpus.cc.
+  // Takes over a launcher that is a child of this process already: our end of its socket, and its process id. `apart`: see launch/cpus.cc.
   static LauncherClient adopt(UniqueFd socket, int pid, bool apart);
 
   // Applies the first steps of a plan ahead (encode_early); `slots` are those of the plan's control group. The answer is for `submit_to`.
@@ -57,6 +57,17 @@ class LauncherClient {
   explicit LauncherClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+struct LauncherEnds {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+
+// Two ends of a socket. Whoever has `ours` gives orders to the launcher: neither passes for a standard stream. Error kHost.
+Result<LauncherEnds> make_ends();
+
+// The launcher takes plans from us alone, so it has to be told who sends what. Error kHost.
+Status tell_sender(const UniqueFd& theirs);
 
 // Where the launcher is installed: beside the running program, or in ../libexec/wardenv. Error kHost where it is in neither place.
 Result<std::string> find_launcher();

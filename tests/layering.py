@@ -18,7 +18,7 @@ RULES = {
 }
 # A library that only these files of a folder may use.
 ONLY = {
-    ("sandbox", "boost/"): {"sandbox/launcher_client.cc"},
+    ("sandbox", "boost/"): {"sandbox/launcher_start.cc"},
     ("sandbox", "nlohmann/"): {"sandbox/plan_json.cc"},
 }
 THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/|openssl/|toml\+\+/|zlib\.h)")

@@ -5,15 +5,12 @@
 #include <memory>
 #include <vector>
 
+#include "engine/egress/place.h"
 #include "engine/egress/reporter.h"
 #include "engine/egress/settings.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
-
-// What the sandbox's proxy listens on, on its own loopback. Nothing but the private network namespace has this port.
-inline constexpr std::uint16_t kEgressPort = 3128;
-inline constexpr int kEgressBacklog = 1024;
 
 class EgressProxy {
  public:
@@ -36,11 +33,5 @@ class EgressProxy {
   explicit EgressProxy(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// The variables that tell programs inside of the proxy: "NAME=VALUE".
-std::vector<std::string> egress_environment();
-
-// The variables that make clients inside trust the certificates in `path` instead of the system's.
-std::vector<std::string> egress_ca_environment(const std::string& path);
 
 }  // namespace wardenv::engine
