@@ -65,7 +65,7 @@ class HostsTest(CliTest):
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")), "the command ran")
 
     def test_inside_another_sandbox(self):
-        for name in ("wardenv", "wardenv-cli", "wardenv-run", "wardenv-launcher"):
+        for name in ("wardenv", "wardenv-cli", "wardenv-launcher"):
             shutil.copy(os.path.join(os.path.dirname(BIN), name), self.workspace)
         libraries = self.run_it("--no-venv", "--", "./wardenv", "version")
         if libraries.returncode != 0:
@@ -134,7 +134,7 @@ class HostsTest(CliTest):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("WARDENV_", "XDG_"))} | {"HOME": "/proc/self/no-home"}
         folder = tempfile.mkdtemp(prefix="wardenv-cli.", dir="/tmp")
         self.addCleanup(shutil.rmtree, folder, True)
-        for name in ("wardenv", "wardenv-run", "wardenv-cli", "wardenv-launcher"):   # where that account can reach them
+        for name in ("wardenv", "wardenv-cli", "wardenv-launcher"):   # where that account can reach them
             shutil.copy(os.path.join(os.path.dirname(BIN), name), folder)
         project = os.path.join(folder, "project")
         os.mkdir(project)

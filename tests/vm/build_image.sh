@@ -69,7 +69,7 @@ add_accounts() {
 }
 
 add_what_is_tested() {
-  for name in wardenv wardenv-launcher wardenv-cli wardenv-run; do
+  for name in wardenv wardenv-launcher wardenv-cli; do
     cp -pL "$bin_dir/$name" "$root/usr/local/bin/"
     add_libraries "$bin_dir/$name"
   done

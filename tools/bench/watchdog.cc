@@ -33,7 +33,7 @@ Cell make_cell(const Site& site, const OvershootPlan& plan) {
   const Cell cell{site.folder() + "/overshoot"};
   fs::create_directories(cell.folder + "/work");
   fs::copy_file(plan.wardenv, cell.wardenv());
-  for (const char* name : {"wardenv-launcher", "wardenv-cli", "wardenv-run"}) {
+  for (const char* name : {"wardenv-launcher", "wardenv-cli"}) {
     fs::copy_file(fs::path(plan.wardenv).parent_path() / name, cell.folder + "/" + name);
   }
   fs::copy_file(plan.hog, cell.hog());

@@ -235,11 +235,11 @@ const std::vector<OptionInfo>& run_options() {
   return table;
 }
 
-Status parse_run(const Arguments& arguments, RunOptions& options) {
+Status parse_run(const Arguments& arguments, RunOptions& options, ReadOptions read) {
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   const std::vector<std::string> own(arguments.begin(), separator);
   options.json = std::find(own.begin(), own.end(), "--json") != own.end();
-  auto values = tools::parse_table(run_options(), own, "`wardenv run --help` lists the options");
+  auto values = read(run_options(), own, "`wardenv run --help` lists the options");
   if (!values) return tl::unexpected(values.error());
   options.help = values->count("--help") != 0;
   if (options.help) return {};

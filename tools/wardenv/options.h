@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,11 @@ struct RunOptions {
   bool help = false;
 };
 
+// How options are read: tools::parse_table, or something faster that is as strict.
+using ReadOptions = Result<tools::OptionValues> (*)(std::span<const OptionInfo> table, std::vector<std::string> arguments, const std::string& hint);
+
 // Reads "[options] -- COMMAND [ARG…]". `options.json` and `options.help` are set even where an error is answered.
-Status parse_run(const Arguments& arguments, RunOptions& options);
+Status parse_run(const Arguments& arguments, RunOptions& options, ReadOptions read);
 
 // The help text of `run` or `plan`.
 std::string run_help(const std::string& command);

@@ -30,7 +30,7 @@ int judge(RunOptions& options) {
 
 int plan_command(const Arguments& arguments) {
   RunOptions options;
-  if (const Status parsed = parse_run(arguments, options); !parsed) return complain(parsed.error());
+  if (const Status parsed = parse_run(arguments, options, tools::parse_table); !parsed) return complain(parsed.error());
   if (options.help) return say(run_help("plan"));
   if (const int status = judge(options); status != 0) return status;
   auto text = options.json ? engine::Engine::plan_json(options.request, options.ids) : engine::Engine::plan_text(options.request, options.ids);

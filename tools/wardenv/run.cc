@@ -3,7 +3,6 @@
 #include "tools/wardenv/run.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -80,7 +79,7 @@ void print_end(const engine::RunReport& report, const RunOptions& options) {
   if (!options.quiet) print_violations(report);
 }
 
-// `DESCRIPTOR,PID,APART`, as sandbox/launch/wardenv_main.cc wrote it.
+// `DESCRIPTOR,PID,APART`, as start_main.cc wrote it.
 std::optional<engine::ForkedLauncher> read_launcher(std::string_view text) {
   int numbers[3] = {};
   const char* at = text.data();
@@ -176,16 +175,15 @@ engine::RunReport run_unjudged(EngineOrError& engine, const RunOptions& options)
   return run_once(engine, options, options.json ? Output::kKept : Output::kRelayed, {});
 }
 
-int run_with(const Arguments& arguments, Runner runner) {
+int run_with(const Arguments& arguments, Runner runner, ReadOptions read) {
   RunOptions options;
-  const Status parsed = parse_run(arguments, options);
+  const Status parsed = parse_run(arguments, options, read);
   if (!parsed) return options.json ? print_json(failed(parsed.error())) : complain(parsed.error());
   if (options.help) return say(run_help("run"));
 
   const UniqueFd wakeup(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   cancel_fd = wakeup.get();
   catch_signals();
-  ::mallopt(M_ARENA_MAX, 1);   // another heap for a thread that works for a millisecond costs more than it saves
   engine::RunReport report = runner(options);
   if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
   if (options.json) return print_json(report);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardenv run, in two programs: wardenv-run holds what every run needs and starts sooner; wardenv-cli holds the judge, too.
+// wardenv run, in two programs: `wardenv` holds what every run needs and starts sooner (musl/); wardenv-cli holds the judge, too.
 #pragma once
 
 #include <functional>
@@ -40,6 +40,6 @@ engine::RunReport run_unjudged(EngineOrError& engine, const RunOptions& options)
 
 // The whole of `wardenv run`, around what happens between options and report. Answers the exit status.
 using Runner = engine::RunReport (*)(RunOptions&);
-int run_with(const Arguments& arguments, Runner runner);
+int run_with(const Arguments& arguments, Runner runner, ReadOptions read);
 
 }  // namespace wardenv::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launcher of `wardenv run`: it makes its first namespaces while the front end still looks at what is asked.
+#include "sandbox/launch/forked.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/base/ids.h"
+#include "sandbox/base/kernel.h"
+#include "sandbox/launch/first_steps.h"
+#include "sandbox/launch/serve.h"
+
+namespace wardenv::launch {
+namespace {
+
+[[noreturn]] void become_launcher(int socket) {
+  const int null = open("/dev/null", O_RDWR);
+  if (null < 0 || dup2(socket, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) _exit(1);
+  syscall(kernel::kSysCloseRange, 3, ~0U, 0);
+  prctl(PR_SET_NAME, "wardenv-launcher");
+  static FirstSteps plan;
+  plan = first_steps(geteuid(), getegid(), kDefaultFirstId, kDefaultIdCount);
+  // With cgroup v2 the sandbox is born in its group, which does not exist yet.
+  const bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+  _exit(serve(v2 ? nullptr : &plan.header));
+}
+
+}  // namespace
+
+Forked fork_launcher() {
+  int ends[2];
+  const int on = 1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) return {};
+  if (setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
+    close(ends[0]);
+    close(ends[1]);
+    return {};
+  }
+  remember_cpus();
+  const pid_t pid = fork();
+  if (pid == 0) become_launcher(ends[1]);
+  close(ends[1]);
+  if (pid > 0) return {ends[0], pid, keep_apart(pid)};
+  close(ends[0]);
+  return {};
+}
+
+}  // namespace wardenv::launch

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of the C++ library `wardenv` needs beside templates: memory, and an end where something would be thrown.
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <memory>
+#include <new>
+
+char __libc_single_threaded = 1;   // no thread is ever started
+
+namespace {
+
+// There is nobody to catch anything. The launcher sees our end, and nothing of the run outlives it.
+[[noreturn]] void give_up(const char* what) {
+  constexpr char kBefore[] = "wardenv: stopped: ";
+  (void)!write(STDERR_FILENO, kBefore, sizeof kBefore - 1);
+  (void)!write(STDERR_FILENO, what, strlen(what));
+  (void)!write(STDERR_FILENO, "\n", 1);
+  _exit(125);
+}
+
+// What is asked for lies side by side, so that a run touches few pages: musl's malloc(3) spreads it over four times as many, and each costs a page
+// fault. What is given back serves the next of its size, and the arena is enough for a run; beyond it there is malloc.
+struct alignas(16) Piece {
+  uint32_t size_class = 0;
+  bool mallocs = false;
+  Piece* next = nullptr;   // of those that were given back
+};
+
+constexpr size_t kUnit = sizeof(Piece);
+constexpr size_t kFine = 64;          // classes of 16, 32, … 1024 bytes; then 2048, 4096, …
+constexpr size_t kClasses = kFine + 11;
+constexpr size_t kArena = 1 << 20;
+
+alignas(4096) char arena[kArena];
+char* unused = arena;
+Piece* given_back[kClasses];
+
+// 1 MiB is the last class; what is larger gets the number behind it.
+size_t class_of(size_t size) {
+  if (size <= kFine * kUnit) return size == 0 ? 0 : (size - 1) / kUnit;
+  return std::min<size_t>(kFine + static_cast<size_t>(std::bit_width((size - 1) / (kFine * kUnit))) - 1, kClasses);
+}
+
+size_t size_of(size_t size_class) { return size_class < kFine ? (size_class + 1) * kUnit : (kFine * kUnit) << (size_class - kFine + 1); }
+
+void* from_malloc(size_t size, size_t size_class) {
+  void* memory = size <= SIZE_MAX - kUnit ? malloc(size + kUnit) : nullptr;
+  return memory == nullptr ? nullptr : new (memory) Piece{static_cast<uint32_t>(size_class), true, nullptr} + 1;
+}
+
+void* allocate_or_none(size_t size) {
+  const size_t size_class = class_of(size);
+  if (size_class == kClasses) return from_malloc(size, size_class);
+  if (Piece* piece = given_back[size_class]; piece != nullptr) {
+    given_back[size_class] = piece->next;
+    return piece + 1;
+  }
+  const size_t needed = size_of(size_class) + kUnit;
+  if (needed > static_cast<size_t>(arena + kArena - unused)) return from_malloc(size, size_class);
+  void* memory = unused;
+  unused += needed;
+  return new (memory) Piece{static_cast<uint32_t>(size_class), false, nullptr} + 1;
+}
+
+void* allocate(size_t size) {
+  void* memory = allocate_or_none(size);
+  if (memory == nullptr) give_up("out of memory");
+  return memory;
+}
+
+void give_back(void* memory) {
+  if (memory == nullptr) return;
+  Piece* piece = static_cast<Piece*>(memory) - 1;
+  if (piece->mallocs) return free(piece);
+  Piece*& list = given_back[piece->size_class];
+  piece->next = list;
+  list = piece;
+}
+
+}  // namespace
+
+void* operator new(size_t size) { return allocate(size); }
+void* operator new[](size_t size) { return allocate(size); }
+void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete[](void* memory) noexcept { give_back(memory); }
+void operator delete(void* memory, size_t) noexcept { give_back(memory); }
+void operator delete[](void* memory, size_t) noexcept { give_back(memory); }
+
+// std::get_temporary_buffer, for std::stable_sort.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate_or_none(size); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { give_back(memory); }
+constinit const std::nothrow_t std::nothrow{};
+
+namespace std {
+
+bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept { return false; }   // without type information std::make_shared asks by address
+
+void __throw_bad_alloc() { give_up("out of memory"); }
+void __throw_bad_array_new_length() { give_up("too large an array"); }
+void __throw_bad_cast() { give_up("bad cast"); }
+void __throw_logic_error(const char* what) { give_up(what); }
+void __throw_invalid_argument(const char* what) { give_up(what); }
+void __throw_length_error(const char* what) { give_up(what); }
+void __throw_out_of_range(const char* what) { give_up(what); }
+void __throw_out_of_range_fmt(const char* what, ...) { give_up(what); }
+void __throw_bad_function_call() { give_up("an empty function was called"); }
+void __throw_bad_optional_access() { give_up("an empty optional was read"); }
+void __throw_system_error(int) { give_up("a lock failed"); }
+
+}  // namespace std
+
+extern "C" {
+
+void* __dso_handle = nullptr;   // of a program, which is never unloaded
+
+[[noreturn]] void __cxa_pure_virtual() { give_up("a pure virtual function was called"); }
+
+const char* strerrordesc_np(int number) { return strerror(number); }
+
+const char* sigabbrev_np(int number) {
+  static constexpr struct { int number; const char* name; } kNames[] = {
+      {SIGHUP, "HUP"}, {SIGINT, "INT"}, {SIGQUIT, "QUIT"}, {SIGILL, "ILL"}, {SIGTRAP, "TRAP"}, {SIGABRT, "ABRT"}, {SIGBUS, "BUS"}, {SIGFPE, "FPE"},
+      {SIGKILL, "KILL"}, {SIGUSR1, "USR1"}, {SIGSEGV, "SEGV"}, {SIGUSR2, "USR2"}, {SIGPIPE, "PIPE"}, {SIGALRM, "ALRM"}, {SIGTERM, "TERM"}, {SIGSTKFLT, "STKFLT"},
+      {SIGCHLD, "CHLD"}, {SIGCONT, "CONT"}, {SIGSTOP, "STOP"}, {SIGTSTP, "TSTP"}, {SIGTTIN, "TTIN"}, {SIGTTOU, "TTOU"}, {SIGURG, "URG"}, {SIGXCPU, "XCPU"},
+      {SIGXFSZ, "XFSZ"}, {SIGVTALRM, "VTALRM"}, {SIGPROF, "PROF"}, {SIGWINCH, "WINCH"}, {SIGPOLL, "POLL"}, {SIGPWR, "PWR"}, {SIGSYS, "SYS"}};
+  for (const auto& item : kNames) {
+    if (item.number == number) return item.name;
+  }
+  return nullptr;
+}
+
+}
