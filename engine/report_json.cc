@@ -5,34 +5,13 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "sandbox/base/utf8.h"
 #include "sandbox/plan.h"
 
 namespace wardenv::engine {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-struct Range {
-  unsigned char low, high;
-};
-
-// Length of the well-formed sequence that `lead` begins, and the range of its second byte (Unicode 15, table 3-7). 0: none begins so.
-int sequence(unsigned char lead, Range& second) {
-  second = {0x80, 0xbf};
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return 2;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (lead == 0xe0) second.low = 0xa0;
-    if (lead == 0xed) second.high = 0x9f;
-    return 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (lead == 0xf0) second.low = 0x90;
-    if (lead == 0xf4) second.high = 0x8f;
-    return 4;
-  }
-  return 0;
-}
 
 json stream_text(const CapturedStream& stream, json& document, const char* base64_key) {
   bool changed = false;
@@ -87,22 +66,15 @@ std::string to_utf8(std::string_view bytes, bool& changed) {
   text.reserve(bytes.size());
   changed = false;
   for (std::size_t i = 0; i < bytes.size();) {
-    Range allowed{};
-    const int length = sequence(static_cast<unsigned char>(bytes[i]), allowed);
-    std::size_t good = length == 0 ? 0 : 1;
-    while (good > 0 && good < static_cast<std::size_t>(length) && i + good < bytes.size()) {
-      const auto next = static_cast<unsigned char>(bytes[i + good]);
-      if (next < allowed.low || next > allowed.high) break;
-      allowed = {0x80, 0xbf};
-      ++good;
-    }
-    if (good > 0 && good == static_cast<std::size_t>(length)) {
-      text.append(bytes.substr(i, good));
-    } else {
-      text += "\xef\xbf\xbd";
-      changed = true;
-    }
-    i += std::max<std::size_t>(good, 1);
+    const std::size_t ascii = i;
+    while (i < bytes.size() && static_cast<unsigned char>(bytes[i]) < 0x80) ++i;
+    text.append(bytes.substr(ascii, i - ascii));
+    if (i == bytes.size()) break;
+    const Utf8 next = decode_utf8(bytes, i);
+    if (next.length > 0) text.append(bytes.substr(i, next.length));
+    else text += "\xef\xbf\xbd";
+    changed = changed || next.length == 0;
+    i += next.read;
   }
   return text;
 }

@@ -5,32 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sandbox/base/utf8.h"
+
 namespace wardenv::policy {
 namespace {
 
 constexpr std::size_t kShown = 80;
 
 std::uint8_t byte_at(std::string_view text, std::size_t at) { return at < text.size() ? static_cast<std::uint8_t>(text[at]) : 0; }
-
-bool continues(std::string_view text, std::size_t at) { return (byte_at(text, at) & 0xC0U) == 0x80U; }
-
-// Length of the well-formed sequence of two to four bytes that begins at `at`, 0 where there is none (RFC 3629, section 4).
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const std::uint8_t first = byte_at(text, at);
-  const std::uint8_t second = byte_at(text, at + 1);
-  if (!continues(text, at + 1)) return 0;
-  if (first >= 0xC2 && first <= 0xDF) return 2;
-  if (!continues(text, at + 2)) return 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool overlong = first == 0xE0 && second < 0xA0;
-    const bool surrogate = first == 0xED && second > 0x9F;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (!continues(text, at + 3) || first < 0xF0 || first > 0xF4) return 0;
-  const bool overlong = first == 0xF0 && second < 0x90;
-  const bool beyond = first == 0xF4 && second > 0x8F;
-  return overlong || beyond ? 0 : 4;
-}
 
 unsigned oddity_of_ascii(std::uint8_t byte) {
   if (byte == 0) return kHasNul;
@@ -51,7 +33,7 @@ bool is_c1(std::string_view text, std::size_t at) { return byte_at(text, at) == 
 // Shows what begins at `at` and returns how many bytes that were.
 std::size_t append_shown(std::string& out, std::string_view text, std::size_t at) {
   const std::uint8_t byte = byte_at(text, at);
-  const std::size_t length = byte < 0x80 ? 0 : sequence_length(text, at);
+  const std::size_t length = byte < 0x80 ? 0 : decode_utf8(text, at).length;
   if (length > 0 && !is_c1(text, at)) {
     out += text.substr(at, length);
     return length;
@@ -75,9 +57,9 @@ unsigned oddities_of(std::string_view text) {
       ++at;
       continue;
     }
-    const std::size_t length = sequence_length(text, at);
-    if (length == 0) found |= kHasInvalidUtf8;
-    at += length == 0 ? 1 : length;
+    const Utf8 next = decode_utf8(text, at);
+    if (next.length == 0) found |= kHasInvalidUtf8;
+    at += next.read;
   }
   return found;
 }

@@ -24,7 +24,8 @@ Result<nlohmann::json> parse_arguments(std::string_view text) {
   if (const auto byte = core::first_bad_byte(text)) return bad(text, {static_cast<std::uint32_t>(*byte), 0}, "not UTF-8, or a NUL byte");
   core::Tree tree;
   tree.text = text;
-  if (const auto problem = core::read_json(tree, kMaxArgumentDepth)) return bad(text, problem->place, problem->message);
+  const core::TextProblems problems = core::read_json(tree, {.max_depth = kMaxArgumentDepth});
+  if (!problems.list.empty()) return bad(text, problems.list[0].place, problems.list[0].message);
   if (tree.root.kind != core::Kind::kObject) return bad(text, tree.root.place, "must be an object");
   core::Notes notes(text);
   core::find_duplicates(notes, core::Cursor{tree.root});

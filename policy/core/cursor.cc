@@ -37,7 +37,16 @@ void Notes::error_at_key(const Cursor& object, const Member& member, std::string
   add(object.pointer() + "/" + pointer_token(member.key), member.place, std::move(message), Severity::kError);
 }
 
+bool Notes::is_left_alone(std::string_view pointer) const {
+  if (alone_.empty()) return false;
+  for (; !pointer.empty(); pointer = pointer.substr(0, pointer.rfind('/'))) {
+    if (alone_.contains(pointer)) return true;
+  }
+  return alone_.contains(pointer);
+}
+
 void Notes::add(std::string pointer, Place place, std::string message, Severity severity) {
+  if (is_left_alone(pointer)) return;
   failed_ = failed_ || severity == Severity::kError;
   if (findings_.size() >= kMostFindings) {
     ++dropped_;

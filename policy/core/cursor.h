@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/core/text/tree.h"
@@ -36,13 +39,17 @@ class Notes {
   void error_at_key(const Cursor& object, const Member& member, std::string message);
   void warning(const Cursor& at, std::string message) { add(at.pointer(), at.node.place, std::move(message), Severity::kWarning); }
   void add(std::string pointer, Place place, std::string message, Severity severity);
+  // From now on nothing is noted of what is at `pointer` or in it: a stand-in, of which enough was said.
+  void leave_alone(std::string pointer) { alone_.insert(std::move(pointer)); }
   [[nodiscard]] bool failed() const { return failed_; }
 
   Findings finish();
 
  private:
+  [[nodiscard]] bool is_left_alone(std::string_view pointer) const;
   std::string_view text_;
   Findings findings_;
+  std::set<std::string, std::less<>> alone_;
   std::size_t dropped_ = 0;
   bool failed_ = false;
 };

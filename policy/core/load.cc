@@ -68,19 +68,30 @@ void check_required(Reading& reading, const Cursor& at) {
   reading.notes.warning(at, "`default` is missing: in this older form that allows every tool that is not listed; say `default: deny`");
 }
 
-std::optional<TextProblem> parse(Tree& tree, Format format) {
+constexpr ReadLimits kLimits = {.max_depth = kMaxDocumentDepth, .most_problems = 200};
+
+TextProblems parse(Tree& tree, Format format) {
+  if (tree.text.size() > kMaxDocumentBytes) return {{{{1, 1}, "", "larger than 16 MiB", false}}, false};
+  if (tree.text.starts_with("\xEF\xBB\xBF")) return {{{{1, 1}, "", "begins with a byte order mark: save it as UTF-8 without one", false}}, false};
   const std::size_t first = tree.text.find_first_not_of(" \t\r\n");
-  if (tree.text.size() > kMaxDocumentBytes) return TextProblem{{1, 1}, "larger than 16 MiB"};
-  if (tree.text.starts_with("\xEF\xBB\xBF")) return TextProblem{{1, 1}, "begins with a byte order mark: save it as UTF-8 without one"};
-  if (const auto bad = first_bad_byte(tree.text)) return TextProblem{{static_cast<std::uint32_t>(*bad), 0}, "not UTF-8, or a NUL byte"};
   const bool brace = first != std::string_view::npos && tree.text[first] == '{';
   const bool json = format == Format::kJson || (format == Format::kGuess && brace);
-  return json ? read_json(tree, kMaxDocumentDepth) : read_yaml(tree, kMaxDocumentDepth);
+  mask_bad_bytes(tree);
+  return json ? read_json(tree, kLimits) : read_yaml(tree, kLimits);
+}
+
+// Equal keys are looked for in what was read, also where the reader could not go on.
+void note_problems(Notes& notes, const Tree& tree, TextProblems& problems) {
+  if (!problems.whole && !problems.list.empty()) problems.list.back().message += "; nothing behind it was read, so more may be wrong";
+  for (const TextProblem& problem : problems.list) notes.add(problem.pointer, problem.place, problem.message, Severity::kError);
+  find_duplicates(notes, Cursor{tree.root});
+  for (TextProblem& problem : problems.list) {
+    if (problem.stands_in) notes.leave_alone(std::move(problem.pointer));
+  }
 }
 
 void read_root(Reading& reading) {
   const Cursor root{reading.root};
-  find_duplicates(reading.notes, root);
   if (!read_fields(reading, root, kDocumentFields, reading, "an object: {\"version\": \"1\", \"default\": \"deny\", \"tools\": {…}}")) return;
   check_required(reading, root);
   link(reading);
@@ -94,10 +105,10 @@ Loaded load_document(std::string_view text, Format format) {
   loaded.digest_sha256 = core::sha256_hex(text);
   core::Tree tree;
   tree.text = text;
-  const auto problem = core::parse(tree, format);
-  core::Reading reading{core::Notes(text), tree.root};
-  if (problem) reading.notes.add("", problem->place, problem->message, Severity::kError);
-  else core::read_root(reading);
+  auto problems = core::parse(tree, format);
+  core::Reading reading{core::Notes(tree.text), tree.root};
+  core::note_problems(reading.notes, tree, problems);
+  if (problems.whole) core::read_root(reading);
   loaded.findings = reading.notes.finish();
   if (reading.notes.failed()) return loaded;
   reading.document.rules = std::make_shared<const Rulebook>(std::move(reading.book));
@@ -108,13 +119,29 @@ Loaded load_document(std::string_view text, Format format) {
 Result<nlohmann::json> load_data(std::string_view text, Format format) {
   core::Tree tree;
   tree.text = text;
-  core::Notes notes(text);
-  if (const auto problem = core::parse(tree, format)) notes.add("", problem->place, problem->message, Severity::kError);
-  else core::find_duplicates(notes, core::Cursor{tree.root});
+  auto problems = core::parse(tree, format);
+  core::Notes notes(tree.text);
+  core::note_problems(notes, tree, problems);
   const Findings findings = notes.finish();
   if (findings.empty()) return core::to_json(tree.root);
   const Finding& first = findings[0];
   return fail(ErrorCode::kBadInput, "line " + std::to_string(first.line) + ", column " + std::to_string(first.column) + ": " + first.message);
+}
+
+void place_findings(std::string_view text, Format format, Findings& findings) {
+  core::Tree tree;
+  tree.text = text;
+  (void)core::parse(tree, format);
+  for (Finding& finding : findings) {
+    const core::Node* node = nullptr;
+    for (std::string way = finding.pointer; node == nullptr; way.erase(way.rfind('/'))) {
+      node = core::find_by_pointer(tree.root, way);
+      if (way.empty()) break;
+    }
+    const core::Place place = core::locate(tree.text, node != nullptr ? node->place : tree.root.place);
+    finding.line = static_cast<int>(place.line_or_offset);
+    finding.column = static_cast<int>(place.column);
+  }
 }
 
 Format format_of(std::string_view file_name) {

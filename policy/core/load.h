@@ -32,6 +32,9 @@ Loaded load_document(std::string_view text, Format format = Format::kGuess);
 // Any data of JSON or YAML, read as strictly as a document: for files that go with one. Error kBadInput says where.
 Result<nlohmann::json> load_data(std::string_view text, Format format);
 
+// Fills in line and column of findings of later readers from their pointers; what a pointer does not lead to is placed at what it leads to first.
+void place_findings(std::string_view text, Format format, Findings& findings);
+
 // By the ending of the file's name: .json, .yaml, .yml; anything else is guessed.
 Format format_of(std::string_view file_name);
 

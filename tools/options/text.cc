@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "sandbox/base/utf8.h"
 #include "tools/options/unicode.h"
 
 namespace wardenv::tools {
@@ -26,7 +27,7 @@ std::string visible(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const Decoded next = decode(text, at);
+    const Utf8 next = decode_utf8(text, at);
     if (next.length == 0) shown += stray_byte(text[at]);
     else if (next.length == 1) shown += shown_ascii(text[at]);
     else if (is_unseen(next.character)) shown += escaped(next.character);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <iterator>
 
+#include "sandbox/base/utf8.h"
+
 namespace wardenv::tools {
 namespace {
 
@@ -18,36 +20,15 @@ constexpr Range kUnseen[] = {{0x80, 0x9f},       {0xad, 0xad},       {0x34f, 0x3
                              {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
                              {0xe0000, 0xe0fff}};
 
-// Of the character that a byte begins; 0: it begins none.
-std::size_t length_of(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  return lead >= 0xf0 && lead < 0xf5 ? 4U : lead >= 0xe0 && lead < 0xf0 ? 3U : lead >= 0xc2 && lead < 0xe0 ? 2U : 0U;
-}
-
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
 }  // namespace
-
-Decoded decode(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = length_of(lead);
-  if (length == 1) return {lead, 1};
-  if (length == 0 || text.size() - at < length) return {};
-  char32_t character = lead & (0xffU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if (!continues(text[at + i])) return {};
-    character = character << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3f);
-  }
-  const char32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
-  if (character < least || character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) return {};
-  return {character, length};
-}
 
 std::size_t whole_characters(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const char byte = text[text.size() - back];
     if (continues(byte)) continue;
-    return length_of(static_cast<unsigned char>(byte)) > back ? text.size() - back : text.size();
+    return utf8_length(byte) > back ? text.size() - back : text.size();
   }
   return text.size();
 }

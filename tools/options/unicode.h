@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Characters in UTF-8, and those that nobody sees.
+// Characters that are cut, and those that nobody sees.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,6 @@
 #include <string_view>
 
 namespace wardenv::tools {
-
-// One character and its bytes. `length` 0: a stray byte, an overlong form, a surrogate, or one that is cut (RFC 3629).
-struct Decoded {
-  char32_t character = 0;
-  std::size_t length = 0;
-};
-
-// REQUIRES: at < text.size()
-Decoded decode(std::string_view text, std::size_t at);
 
 // How many bytes of `text` are whole: less than all where it ends in the middle of a character that may go on.
 std::size_t whole_characters(std::string_view text);

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "sandbox/base/utf8.h"
 #include "tools/options/unicode.h"
 
 namespace wardenv::cli {
@@ -53,7 +54,7 @@ enum class Beyond { kShow, kEscape };   // characters beyond ASCII
 std::string quote(std::string_view text, Beyond beyond) {
   std::string shown = "\"";
   for (std::size_t at = 0; at < text.size();) {
-    const tools::Decoded next = tools::decode(text, at);
+    const Utf8 next = decode_utf8(text, at);
     if (next.length == 0) {
       shown += stray_byte(text[at++]);
       continue;

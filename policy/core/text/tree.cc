@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tree: places, UTF-8, JSON pointers.
+// Tree: places, bytes, JSON pointers.
 #include "policy/core/text/tree.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sandbox/base/utf8.h"
 
 namespace wardenv::policy::core {
 namespace {
-
-// Length of the UTF-8 sequence at `at`, 0 where it is malformed, overlong, a surrogate or too large (RFC 3629, section 4).
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
-    return continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
-    return continues(1) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 // Eight bytes at once where all of them are ASCII and none is NUL.
 bool eight_plain(const char* at) {
@@ -70,11 +57,30 @@ std::optional<std::size_t> first_bad_byte(std::string_view text) {
       continue;
     }
     const auto byte = static_cast<unsigned char>(text[at]);
-    const std::size_t length = byte != 0 && byte < 0x80 ? 1 : sequence_length(text, at);
+    const std::size_t length = byte == 0 ? 0 : decode_utf8(text, at).length;
     if (length == 0) return at;
     at += length;
   }
   return std::nullopt;
+}
+
+void mask_bytes(Tree& tree, std::vector<std::uint32_t> offsets) {
+  tree.bad_bytes = std::move(offsets);
+  if (tree.bad_bytes.empty()) return;
+  auto* masked = static_cast<char*>(tree.arena.allocate(tree.text.size(), 1));
+  std::copy(tree.text.begin(), tree.text.end(), masked);
+  for (const std::uint32_t at : tree.bad_bytes) masked[at] = kMask;
+  tree.text = {masked, tree.text.size()};
+}
+
+void mask_bad_bytes(Tree& tree) {
+  std::vector<std::uint32_t> found;
+  std::size_t at = 0;
+  for (auto bad = first_bad_byte(tree.text); bad; bad = first_bad_byte(tree.text.substr(at))) {
+    at += *bad;
+    found.push_back(static_cast<std::uint32_t>(at++));
+  }
+  mask_bytes(tree, std::move(found));
 }
 
 Place locate(std::string_view text, Place place) {

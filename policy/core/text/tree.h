@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wardenv::policy::core {
 
@@ -53,27 +54,47 @@ struct Member {
 inline std::span<const Member> Node::members() const { return {first_member, size}; }
 
 struct Tree {
-  std::string_view text;                          // not owned
+  std::string_view text;                          // not owned, or in the arena: see mask_bad_bytes()
+  std::vector<std::uint32_t> bad_bytes{};         // offsets, in order, of what was masked in `text`
   std::pmr::monotonic_buffer_resource arena;
   Node root;
 };
 
-// What stops a reader: the text is not JSON or not the YAML that we take.
+// Where the text is not JSON, or not the YAML that we take.
 struct TextProblem {
   Place place;
+  std::string pointer;      // of the innermost value or container that was open there
   std::string message;
+  bool stands_in = false;   // what is at the pointer is a stand-in for what could not be read
+};
+
+struct TextProblems {
+  std::vector<TextProblem> list{};
+  bool whole = true;   // false: the reader could not go on behind the last problem; the tree is what it had read by then
+};
+
+struct ReadLimits {
+  int max_depth = 64;
+  std::size_t most_problems = 1;   // with so many the reader stops
 };
 
 // RFC 8259, nothing else: no comments, no trailing commas, no byte order mark. Integers beyond 64 bits and reals beyond a double are problems.
-// REQUIRES: tree.text is set and valid UTF-8. nlohmann's reader tells no places and lets the last of equal keys win: hence this one.
-std::optional<TextProblem> read_json(Tree& tree, int max_depth);
+// Reads on behind what it can still make out. REQUIRES: tree.text is set, and valid UTF-8 without NUL (mask_bad_bytes).
+// nlohmann's reader tells no places and lets the last of equal keys win: hence this one.
+TextProblems read_json(Tree& tree, const ReadLimits& limits);
 
 // One YAML document of plain data (core schema of YAML 1.2). Anchors, aliases, tags, merge keys, and what YAML 1.1 and 1.2 read as different
-// numbers, are problems.
-std::optional<TextProblem> read_yaml(Tree& tree, int max_depth);
+// numbers, are problems, behind which it reads on. REQUIRES: as read_json().
+TextProblems read_yaml(Tree& tree, const ReadLimits& limits);
 
 // Byte offset of the first byte that is not UTF-8, or of the first NUL; none where all is well.
 std::optional<std::size_t> first_bad_byte(std::string_view text);
+
+// Puts kMask in place of each such byte, or of those at `offsets`; the readers say where they meet one.
+inline constexpr char kMask = '\x1A';   // ASCII: SUBSTITUTE
+inline constexpr const char* kBadByte = "not UTF-8, or a NUL byte";
+void mask_bad_bytes(Tree& tree);
+void mask_bytes(Tree& tree, std::vector<std::uint32_t> offsets);
 
 // Line and column, both from 1; columns count characters.
 Place locate(std::string_view text, Place place);

@@ -10,23 +10,20 @@
 #include <cmath>
 #include <cstring>
 #include <sstream>
+#include <utility>
 #include <vector>
 
+#include "policy/core/cursor.h"
 #include "policy/core/text/tree.h"
 
 namespace wardenv::policy::core {
 namespace {
 
 // Thrown through yaml-cpp to end the reading; never leaves this file.
-struct Stop {
-  TextProblem problem;
-};
+struct Stop {};
 
-Place place_of(const YAML::Mark& mark) {
-  return {static_cast<std::uint32_t>(std::max(mark.line, 0) + 1), static_cast<std::uint32_t>(std::max(mark.column, 0) + 1)};
-}
-
-[[noreturn]] void stop(const YAML::Mark& mark, std::string message) { throw Stop{{place_of(mark), std::move(message)}}; }
+// yaml-cpp counts bytes, also in its columns: the offset is what locate() makes a line and a column of.
+Place place_of(const YAML::Mark& mark) { return {static_cast<std::uint32_t>(std::max(mark.pos, 0)), 0}; }
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -69,28 +66,35 @@ struct Open {
   std::vector<Node> items;
   std::vector<Member> members;
   bool key_waits = false;
+  bool drops = false;    // the member that is read now: its key was none
+  bool is_key = false;   // a collection where a key should be: read, and forgotten
 };
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(Tree& tree, int max_depth) : tree_(tree), max_depth_(static_cast<std::size_t>(max_depth)) {}
+  Builder(Tree& tree, const ReadLimits& limits) : tree_(tree), limits_(limits) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) stop(mark, "only one document may be in a file");
   }
   void OnDocumentEnd() override {}
-  void OnAnchor(const YAML::Mark& mark, const std::string&) override { stop(mark, "anchors and aliases are not taken: write the value out"); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { stop(mark, "anchors and aliases are not taken: write the value out"); }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override { note(place_of(mark), kNoAnchors, false); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { stand_in(mark, kNoAnchors); }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
-    if (wants_key()) stop(mark, "a key may not be empty");
+    if (wants_key()) return stand_in(mark, "a key may not be empty");
     add(Node{place_of(mark), Kind::kNull, 0, {}});
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
-    if (tag != "?" && tag != "!" && !tag.empty()) stop(mark, "tags are not taken: quote a value to make it a string");
+    note_masked_before(place_of(mark));
     const bool plain = tag == "?";
-    if (wants_key()) return key(mark, plain, text);
+    const bool is_key = wants_key();
+    if (is_key) key(mark, text);
+    note_masked_in(text);
+    if (!plain && tag != "!" && !tag.empty()) note(place_of(mark), "tags are not taken: quote a value to make it a string", true);
+    if (is_key && plain && text == "<<") note(place_of(mark), "merge keys are not taken: write the values out", true);
+    if (is_key) return;
     Node node{place_of(mark), Kind::kString, 0, {}};
     if (!plain || !resolve(mark, text, node)) set_string(node, keep(text));
     add(node);
@@ -101,13 +105,53 @@ class Builder final : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override { open(mark, tag, Kind::kObject); }
   void OnMapEnd() override { close(); }
 
-  [[nodiscard]] bool empty() const { return documents_ == 0; }
+  [[noreturn]] void stop(const YAML::Mark& mark, std::string message) {
+    note_masked_before({place_of(mark).line_or_offset + 1, 0});
+    problems_.list.push_back({place_of(mark), pointer(), std::move(message), false});
+    throw Stop{};
+  }
+
+  // Also of what was cut off in the middle: then the tree is what was read by then.
+  TextProblems finish(bool whole) {
+    if (whole) note_masked_before({static_cast<std::uint32_t>(tree_.text.size()), 0});
+    while (!open_.empty()) close();
+    problems_.whole = whole;
+    if (documents_ == 0 && problems_.list.empty()) problems_.list.push_back({{1, 1}, "", "the document is empty", true});
+    return std::move(problems_);
+  }
 
  private:
+  static constexpr const char* kBadCharacter = "not UTF-8, or a control character: in double quotes \\x07 is one";
+  static constexpr const char* kNoAnchors = "anchors and aliases are not taken: write the value out";
+
+  void note(Place place, std::string message, bool stands_in) {
+    problems_.list.push_back({place, pointer(), std::move(message), stands_in});
+    if (problems_.list.size() >= limits_.most_problems) throw Stop{};
+  }
+
+  // Of what is read now: a container whose key or item has begun is in it.
+  [[nodiscard]] std::string pointer() const {
+    std::string text;
+    for (const Open& open : open_) {
+      if (open.node.kind == Kind::kArray) text += "/" + std::to_string(open.items.size());
+      else if (open.key_waits) text += "/" + pointer_token(open.members.back().key);
+    }
+    return text;
+  }
+
+  // Bytes that were masked in comments and between values.
+  void note_masked_before(Place place) {
+    while (masked_ < tree_.bad_bytes.size() && tree_.bad_bytes[masked_] < place.line_or_offset) note({tree_.bad_bytes[masked_++], 0}, kBadCharacter, false);
+  }
+
+  void note_masked_in(const std::string& text) {
+    auto count = std::count(text.begin(), text.end(), kMask);
+    for (; count > 0 && masked_ < tree_.bad_bytes.size(); --count) note({tree_.bad_bytes[masked_++], 0}, kBadCharacter, true);
+  }
+
   [[nodiscard]] bool wants_key() const { return !open_.empty() && open_.back().node.kind == Kind::kObject && !open_.back().key_waits; }
 
-  void key(const YAML::Mark& mark, bool plain, const std::string& text) {
-    if (plain && text == "<<") stop(mark, "merge keys are not taken: write the values out");
+  void key(const YAML::Mark& mark, const std::string& text) {
     Member member;
     member.key = keep(text);
     member.place = place_of(mark);
@@ -115,11 +159,21 @@ class Builder final : public YAML::EventHandler {
     open_.back().key_waits = true;
   }
 
+  // A key or a value that was none.
+  void stand_in(const YAML::Mark& mark, const char* message) {
+    const bool is_key = wants_key();
+    note(place_of(mark), message, !is_key);
+    if (is_key) key(mark, "");
+    if (is_key) open_.back().drops = true;
+    else add(Node{place_of(mark), Kind::kNull, 0, {}});
+  }
+
   void open(const YAML::Mark& mark, const std::string& tag, Kind kind) {
-    if (tag != "?" && !tag.empty()) stop(mark, "tags are not taken");
-    if (wants_key()) stop(mark, "a key must be a string");
-    if (open_.size() == max_depth_) stop(mark, "nested too deeply");
     Open made;
+    made.is_key = wants_key();
+    if (made.is_key) stand_in(mark, "a key must be a string");
+    if (tag != "?" && !tag.empty()) note(place_of(mark), "tags are not taken", false);
+    if (open_.size() == static_cast<std::size_t>(limits_.max_depth)) stop(mark, "nested too deeply");
     made.node.place = place_of(mark);
     made.node.kind = kind;
     open_.push_back(std::move(made));
@@ -128,6 +182,7 @@ class Builder final : public YAML::EventHandler {
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
+    if (done.is_key) return;
     if (done.node.kind == Kind::kArray) done.node.first_item = keep(done.items, done.node.size);
     else done.node.first_member = keep(done.members, done.node.size);
     add(done.node);
@@ -139,35 +194,35 @@ class Builder final : public YAML::EventHandler {
     } else if (open_.back().node.kind == Kind::kArray) {
       open_.back().items.push_back(node);
     } else {
-      open_.back().members.back().value = node;
-      open_.back().key_waits = false;
+      Open& open = open_.back();
+      open.members.back().value = node;
+      open.key_waits = false;
+      if (std::exchange(open.drops, false)) open.members.pop_back();
     }
   }
 
   // The core schema of YAML 1.2 for plain scalars that are no strings.
-  static bool resolve(const YAML::Mark& mark, const std::string& text, Node& node) {
+  bool resolve(const YAML::Mark& mark, const std::string& text, Node& node) {
     if (text == "true" || text == "True" || text == "TRUE" || text == "false" || text == "False" || text == "FALSE") {
       node.kind = Kind::kBool;
       node.truth = text[0] == 't' || text[0] == 'T';
       return true;
     }
-    if (is_ambiguous_number(text)) stop(mark, "`" + text + "` is read as different numbers by different readers: write it in plain decimal digits, or quote it");
-    return looks_like_json_number(text) && number(mark, text, node);
+    if (is_ambiguous_number(text)) note(place_of(mark), "`" + text + "` is read as different numbers by different readers: write it in plain decimal digits, or quote it", true);
+    if (!looks_like_json_number(text)) return false;
+    if (!number(text, node)) note(place_of(mark), "the number is out of range: integers have at most 64 bits", true);
+    return true;
   }
 
-  static bool number(const YAML::Mark& mark, const std::string& text, Node& node) {
+  static bool number(const std::string& text, Node& node) {
     const char* end = text.data() + text.size();
     const bool whole = text.find_first_of(".eE") == std::string::npos;
-    if (whole && std::from_chars(text.data(), end, node.integer).ec == std::errc()) {
-      node.kind = Kind::kInteger;
-    } else if (whole && text[0] != '-' && std::from_chars(text.data(), end, node.natural).ec == std::errc()) {
-      node.kind = Kind::kNatural;
-    } else if (!whole && std::from_chars(text.data(), end, node.real).ec == std::errc() && std::isfinite(node.real)) {
-      node.kind = Kind::kReal;
-    } else {
-      stop(mark, "the number is out of range: integers have at most 64 bits");
-    }
-    return true;
+    node.kind = Kind::kInteger;
+    if (whole && std::from_chars(text.data(), end, node.integer).ec == std::errc()) return true;
+    node.kind = Kind::kNatural;
+    if (whole && text[0] != '-' && std::from_chars(text.data(), end, node.natural).ec == std::errc()) return true;
+    node.kind = Kind::kReal;
+    return !whole && std::from_chars(text.data(), end, node.real).ec == std::errc() && std::isfinite(node.real);
   }
 
   static void set_string(Node& node, std::string_view text) {
@@ -190,28 +245,49 @@ class Builder final : public YAML::EventHandler {
   }
 
   Tree& tree_;
-  std::size_t max_depth_;
+  ReadLimits limits_;
   std::vector<Open> open_;
   int documents_ = 0;
+  std::size_t masked_ = 0;   // how many of the masked bytes were met
+  TextProblems problems_;
 };
 
-}  // namespace
+// yaml-cpp takes EOT for the end of the text, and passes on others that YAML does not allow (YAML 1.2, section 5.1).
+void mask_control_characters(Tree& tree) {
+  std::vector<std::uint32_t> found;
+  for (std::size_t at = 0; at < tree.text.size(); ++at) {
+    const auto c = static_cast<unsigned char>(tree.text[at]);
+    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F) found.push_back(static_cast<std::uint32_t>(at));
+  }
+  mask_bytes(tree, std::move(found));   // those that are masked are control characters by now
+}
 
-std::optional<TextProblem> read_yaml(Tree& tree, int max_depth) {
+TextProblems read_with(Builder& builder, const Tree& tree) {
   try {
     std::istringstream in{std::string(tree.text)};
     YAML::Parser parser(in);
-    Builder builder(tree, max_depth);
     while (parser.HandleNextDocument(builder)) {
     }
-    if (builder.empty()) return TextProblem{{1, 1}, "the document is empty"};
-    return std::nullopt;
-  } catch (const Stop& stopped) {
-    return stopped.problem;
+    return builder.finish(true);
+  } catch (const Stop&) {
   } catch (const YAML::Exception& error) {
-    return TextProblem{place_of(error.mark), "not YAML: " + error.msg};
+    try {
+      builder.stop(error.mark, "not YAML: " + error.msg);
+    } catch (const Stop&) {
+    }
+  }
+  return builder.finish(false);
+}
+
+}  // namespace
+
+TextProblems read_yaml(Tree& tree, const ReadLimits& limits) {
+  mask_control_characters(tree);
+  Builder builder(tree, limits);
+  try {
+    return read_with(builder, tree);
   } catch (const std::exception& error) {
-    return TextProblem{{1, 1}, std::string("not YAML: ") + error.what()};
+    return {{{{1, 1}, "", std::string("not YAML: ") + error.what(), false}}, false};
   }
 }
 

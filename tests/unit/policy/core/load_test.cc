@@ -85,11 +85,11 @@ TEST_CASE("policy: columns count characters") {
 
 TEST_CASE("policy: malformed documents") {
   const std::pair<const char*, const char*> table[] = {
-      {"", "empty"}, {"   ", "empty"}, {"{", "a key in double quotes"}, {"[]", "must be an object"}, {"null", "must be an object"}, {"{\"a\":1,}", "a key in double quotes"},
+      {"", "empty"}, {"   ", "empty"}, {"{", "a key in double quotes"}, {"[]", "must be an object"}, {"null", "must be an object"}, {"{\"a\":1,}", "no comma may stand before `}`"},
       {"{'a':1}", "a key in double quotes"}, {"{\"a\":01}", "not a JSON number"}, {"{\"a\":1} x", "nothing may follow"}, {"{\"a\":\"\\x\"}", "no such escape"},
       {"{\"a\":\"\\ud800\"}", "surrogate"}, {"{\"a\":\"\x01\"}", "control character"}, {"{\"a\":\"\xff\"}", "not UTF-8"}, {"{\"a\":\"b", "does not end"},
       {"\xEF\xBB\xBF{}", "byte order mark"}, {"{\"a\":1e999}", "out of range"}, {"{\"a\":18446744073709551616}", "out of range"}, {"{\"a\":-9223372036854775809}", "out of range"},
-      {"{\"a\":NaN}", "a value is expected"}, {"{\"a\":1 \"b\":2}", "`,` or `}`"}, {"{\"a\" 1}", "`:` is expected"}, {"{\"a\":[1,]}", "a value is expected"},
+      {"{\"a\":NaN}", "a value is expected"}, {"{\"a\":1 \"b\":2}", "`,` or `}`"}, {"{\"a\" 1}", "`:` is expected"}, {"{\"a\":[1,]}", "no comma may stand before `]`"},
       {"{\"a\":1.}", "a digit"}, {"{\"a\":1e}", "a digit"}, {"{\"a\":-}", "not a JSON number"}, {"{\"a\":tru}", "a value is expected"}};
   for (const auto& [text, word] : table) {
     INFO(text);
