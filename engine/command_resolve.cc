@@ -31,6 +31,8 @@ bool is_bare_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
+bool is_path(const std::string& name) { return name.find('/') != std::string::npos && name.find('\0') == std::string::npos; }
+
 // What `command.found` leads to, open. Error kNotFound.
 Result<ResolvedCommand> open_command(ResolvedCommand command) {
   auto real = resolve_path(command.found);
@@ -47,15 +49,16 @@ Result<ResolvedCommand> open_command(ResolvedCommand command) {
 
 }  // namespace
 
-Result<ResolvedCommand> resolve_command(const std::string& name, const std::optional<std::string>& venv) {
-  if (!is_bare_name(name)) return fail(ErrorCode::kBadInput, "a command is looked up by its bare name, not by a path");
+Result<ResolvedCommand> resolve_command(const std::string& name, const std::optional<std::string>& venv, const std::string& cwd) {
+  if (is_path(name)) return open_command({.name = name, .cwd = cwd, .venv = venv, .found = name.starts_with('/') ? name : cwd + "/" + name, .program = {}, .file = {}});
+  if (!is_bare_name(name)) return fail(ErrorCode::kBadInput, "a command is a name, or a path");
   std::vector<std::string> folders(std::begin(kSystemFolders), std::end(kSystemFolders));
   if (venv) folders.insert(folders.begin(), absolute(*venv) + "/bin");
   std::optional<Result<ResolvedCommand>> first;   // what is there and can't be executed is passed over, as by execvp(3)
   for (const std::string& folder : folders) {
     std::string path = folder + "/" + name;
     if (!exists(path)) continue;
-    auto command = open_command({.name = name, .venv = venv, .found = std::move(path), .program = {}, .file = {}});
+    auto command = open_command({.name = name, .cwd = cwd, .venv = venv, .found = std::move(path), .program = {}, .file = {}});
     if (command) return command;
     if (!first) first.emplace(std::move(command));
   }
@@ -63,13 +66,13 @@ Result<ResolvedCommand> resolve_command(const std::string& name, const std::opti
   return fail(ErrorCode::kNotFound, "`" + name + "` was not found in the virtual environment or the system", "give a name in the venv's bin or in /usr/bin");
 }
 
-std::shared_ptr<const ResolvedCommand> look_up_command(const std::string& name, const std::optional<std::string>& venv) {
-  auto command = resolve_command(name, venv);
+std::shared_ptr<const ResolvedCommand> look_up_command(const std::string& name, const std::optional<std::string>& venv, const std::string& cwd) {
+  auto command = resolve_command(name, venv, cwd);
   return command ? std::make_shared<const ResolvedCommand>(std::move(*command)) : nullptr;
 }
 
 Status check_unchanged(const ResolvedCommand& command) {
-  auto now = resolve_command(command.name, command.venv);
+  auto now = resolve_command(command.name, command.venv, command.cwd);
   if (now && now->program == command.program) return {};
   return fail(ErrorCode::kNotFound, "`" + command.name + "` was replaced or changed after it had been looked up", "run it again");
 }

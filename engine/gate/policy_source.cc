@@ -12,10 +12,9 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/gate/profile.h"
+#include "engine/gate/load_policy.h"
 #include "engine/gate/text_file.h"
 #include "engine/paths.h"
-#include "engine/webhook/webhook.h"
 
 namespace wardenv::engine {
 namespace {
@@ -23,8 +22,9 @@ namespace {
 constexpr int kSettleMs = 20;   // an editor writes in several steps
 constexpr int kLookMs = 1000;   // for what no watch tells: a folder further up that is exchanged, a file system that others write to
 
-// Of all findings the first is the message; the rest, shortened, the hint.
-tl::unexpected<Error> findings_error(const policy::Findings& findings, const std::string& name) {
+// Of all errors the first is the message; the rest, shortened, the hint.
+tl::unexpected<Error> findings_error(policy::Findings findings, const std::string& name) {
+  std::erase_if(findings, [](const policy::Finding& finding) { return finding.severity != policy::Severity::kError; });
   if (findings.empty()) return fail(ErrorCode::kInternal, "`" + name + "` was refused without a reason");
   std::string hint;
   for (std::size_t i = 1; i < findings.size() && i < 5; ++i) hint += (hint.empty() ? "" : "; ") + policy::to_text(findings[i], name);
@@ -34,20 +34,8 @@ tl::unexpected<Error> findings_error(const policy::Findings& findings, const std
 }
 
 Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::string& name) {
-  policy::Loaded loaded = policy::load_document(text);
-  if (loaded.document == nullptr) return findings_error(loaded.findings, name);
-  for (const auto& [profile_name, profile] : loaded.document->profiles) {
-    if (const Status good = check_profile(profile); !good) {
-      return fail(ErrorCode::kBadInput, name + ": error: /profiles/" + profile_name + ": " + good.error().message, good.error().hint);
-    }
-  }
-  // A notice that nobody can sign would reach nobody: then the policy does not do what it says.
-  const policy::ApprovalSettings& approvals = loaded.document->approvals;
-  if (!approvals.webhook_url.empty()) {
-    if (const auto target = webhook_target(approvals.webhook_url, approvals.webhook_secret_env); !target) {
-      return fail(ErrorCode::kBadInput, name + ": error: /approvals/webhook: " + target.error().message, target.error().hint);
-    }
-  }
+  policy::Loaded loaded = load_policy(text, policy::format_of(name));
+  if (loaded.document == nullptr) return findings_error(std::move(loaded.findings), name);
   return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256), ""});
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/egress/rules.h"
 #include "engine/gate/profile_egress.h"
 #include "engine/paths.h"
 
@@ -25,6 +26,8 @@ std::string in_workspace(const std::string& path, const std::string& workspace) 
   if (path.starts_with(kWorkspace)) return workspace + path.substr(kWorkspace.size());
   return path.starts_with('/') ? path : workspace + "/" + path;
 }
+
+Error captured_access() { return {ErrorCode::kBadInput, "the policy grants access `captured`, which is not available in this version", "grant read-only or direct", 0}; }
 
 class Tightener {
  public:
@@ -71,7 +74,7 @@ class Tightener {
   Status set_access() {
     using policy::ProfileAccess;
     const ProfileAccess granted = granted_.access.value_or(ProfileAccess::kDirect);
-    if (granted == ProfileAccess::kCaptured) return fail(ErrorCode::kBadInput, "the policy grants access `captured`, which is not available in this version", "grant read-only or direct");
+    if (granted == ProfileAccess::kCaptured) return tl::unexpected(captured_access());
     if (!is_asked("access")) request_.access = granted == ProfileAccess::kReadOnly ? Access::kReadOnly : Access::kDirect;
     return granted == ProfileAccess::kReadOnly && request_.access != Access::kReadOnly ? Status(too_much("access")) : Status{};
   }
@@ -167,9 +170,21 @@ Status apply_profile(const Profile& granted, const std::string& workspace, std::
   return {};
 }
 
-Status check_profile(const Profile& profile) {
+void check_profile(const Profile& profile, const std::string& pointer, policy::Findings& findings) {
+  const std::size_t before = findings.size();
+  const auto note = [&](const std::string& place, const Error& error) { findings.push_back({.pointer = pointer + place, .message = error.message}); };
+  const auto check_each = [&](const std::vector<std::string>& texts, const std::string& place, const auto& check) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (const auto good = check(texts[i]); !good) note(place + std::to_string(i), good.error());
+    }
+  };
+  check_each(profile.allow_hosts, "/allow_host/", parse_egress_rule);
+  check_each(profile.allow_presets, "/allow_preset/", parse_egress_preset);
+  if (!filters_with(profile.seccomp_allow)) check_each(profile.seccomp_allow, "/seccomp/allow/", [](const std::string& name) { return filters_with({name}); });
+  if (profile.access == policy::ProfileAccess::kCaptured) note("/access", captured_access());
+  if (findings.size() > before) return;
   RunRequest request;
-  return apply_profile(profile, "/workspace", {}, request);
+  if (const Status good = apply_profile(profile, "/workspace", {}, request); !good) note("", good.error());
 }
 
 Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<std::string>& asked) {

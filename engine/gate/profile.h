@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "policy/core/document.h"
+#include "policy/finding.h"
 #include "sandbox/base/error.h"
 
 namespace wardenv::engine {
@@ -17,9 +18,9 @@ namespace wardenv::engine {
 // "{workspace}" in paths of mounts and of the venv. Error kBadInput names the option that asks for more.
 Status apply_profile(const policy::Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request);
 
-// Whether the engine can grant it at all: rules of egress, system calls, mounts. What is wrong is an error of the policy, told when it is
-// loaded and not when a call needs it.
-Status check_profile(const policy::Profile& profile);
+// Whether the engine can grant it at all: rules of egress, presets, system calls, access. All that is wrong is added to `findings`, as errors of
+// the policy with pointers below `pointer`: told when it is loaded, and not when a call needs it.
+void check_profile(const policy::Profile& profile, const std::string& pointer, policy::Findings& findings);
 
 // What a profile that the caller chose by name asks for: its values put into `request`, and the names of them added to `asked`.
 // Error kBadInput where it has what no option can say (mounts, variables, system calls): such a profile can only be granted.

@@ -46,15 +46,6 @@ std::vector<policy::Reservation> reservations(const Decision& decision) {
   return wanted;
 }
 
-// A bare name is looked up where the system's programs are, never in the caller's PATH. One that is not there stays as it is: it denies.
-std::string hook_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  for (const char* folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
-    if (::access((folder + name).c_str(), X_OK) == 0) return folder + name;
-  }
-  return name;
-}
-
 Hook to_hook(const policy::HookSpec& spec) {
   Hook hook{.name = spec.name, .run = spec.run, .http = spec.http, .timeout = spec.timeout};
   if (!hook.run.empty()) hook.run[0] = hook_program(hook.run[0]);

@@ -2,6 +2,8 @@
 // Hooks: what is asked, what is believed.
 #include "engine/hooks/hooks.h"
 
+#include <unistd.h>
+
 #include <exception>
 #include <nlohmann/json.hpp>
 
@@ -72,14 +74,12 @@ HookAnswer ask(const Hook& hook, const std::string& event_json) try {
   return deny(hook, failure.what());
 }
 
-HookAnswer ask_all(std::span<const Hook> hooks, const std::string& event_json) {
-  HookAnswer strictest{HookDecision::kAbstain, "", ""};
-  for (const Hook& hook : hooks) {
-    HookAnswer answer = ask(hook, event_json);
-    if (answer.decision > strictest.decision || strictest.hook.empty()) strictest = std::move(answer);
-    if (strictest.decision == HookDecision::kDeny) break;
+std::string hook_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  for (const char* folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
+    if (::access((folder + name).c_str(), X_OK) == 0) return folder + name;
   }
-  return strictest;
+  return name;
 }
 
 }  // namespace wardenv::engine

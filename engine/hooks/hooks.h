@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -44,7 +43,7 @@ struct HookAnswer {
 // failing exit status or a time-out is kDeny. A program is killed with its process group before this returns. Thread-safe.
 HookAnswer ask(const Hook& hook, const std::string& event_json);
 
-// Asks in order until one denies; the strictest answer, of several alike the first. No hooks: kAbstain.
-HookAnswer ask_all(std::span<const Hook> hooks, const std::string& event_json);
+// A bare name is looked up where the system's programs are, never in the caller's PATH. One that is not there stays as it is: it denies.
+std::string hook_program(const std::string& name);
 
 }  // namespace wardenv::engine

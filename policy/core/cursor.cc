@@ -17,6 +17,10 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
+void sort_by_place(Findings& findings) {
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) { return a.line != b.line ? a.line < b.line : a.column < b.column; });
+}
+
 std::string pointer_token(std::string_view key) {
   std::string token;
   for (const char c : key) {
@@ -58,9 +62,7 @@ void Notes::add(std::string pointer, Place place, std::string message, Severity 
 }
 
 Findings Notes::finish() {
-  std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
-    return a.line != b.line ? a.line < b.line : a.column < b.column;
-  });
+  sort_by_place(findings_);
   if (dropped_ > 0) {
     const Place end = locate(text_, {static_cast<std::uint32_t>(text_.size()), 0});
     findings_.push_back({"", std::to_string(dropped_) + " more findings are not shown", static_cast<int>(end.line_or_offset),

@@ -30,6 +30,8 @@ struct Cursor {
 // One token of a JSON pointer, escaped.
 std::string pointer_token(std::string_view key);
 
+void sort_by_place(Findings& findings);
+
 // Findings with places of the tree; finish() turns them into lines and columns, in the order of the file.
 class Notes {
  public:

@@ -102,6 +102,7 @@ struct ApprovalSettings {
   std::chrono::milliseconds dedupe_window{std::chrono::minutes(10)};  // the same call in this time finds the same record
   std::string webhook_url{};                                          // empty: none
   std::string webhook_secret_env{};                                   // name of the variable with the signing secret; set where the URL is
+  std::string webhook_pointer{};                                      // "/approvals/webhook"
 };
 
 enum class HookEvent { kBeforeRun, kAfterRun };

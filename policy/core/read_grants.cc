@@ -84,6 +84,7 @@ bool read_webhook_fields(Reading& reading, const Cursor& at, ApprovalSettings& t
   if (!to.webhook_url.empty()) reading.notes.error(at, "there can be one webhook");
   if (!read_fields(reading, at, kWebhookFields, to, "an object {url, secret_env}")) return false;
   if (at.node.find("url") == nullptr) reading.notes.error(at, "`url` is missing");
+  to.webhook_pointer = at.pointer();
   return true;
 }
 

@@ -53,17 +53,45 @@ TEST_CASE("a command that was looked up runs as what it is, with its own name") 
   REQUIRE(engine);
   RunRequest wanted = tool_request(workspace, venv);
   wanted.argv = {"python", "-c", "import sys; print(sys.prefix, sys.executable)"};
-  wanted.command = look_up_command("python", venv);
+  wanted.command = look_up_command("python", venv, workspace.path());
   REQUIRE(wanted.command);
   CHECK(engine->run(wanted).out.text == venv + " " + venv + "/bin/python\n");
   wanted.argv = {"script", "argument"};
-  wanted.command = look_up_command("script", venv);
+  wanted.command = look_up_command("script", venv, workspace.path());
   REQUIRE(wanted.command);
   CHECK(engine->run(wanted).out.text == venv + "/bin/script argument " + venv + "\n");
   wanted.argv = {"id", "-u"};
-  wanted.command = look_up_command("id", venv);
+  wanted.command = look_up_command("id", venv, workspace.path());
   REQUIRE(wanted.command);
   CHECK(engine->run(wanted).exit_code == 0);
+}
+
+TEST_CASE("a command that was looked up by its path runs as what it is, and what is put in its place does not") {
+  ScratchFolder workspace;
+  const std::string path = workspace.path() + "/step";
+  const auto write = [&](const char* text) {
+    std::ofstream(path) << text;
+    std::filesystem::permissions(path, std::filesystem::perms(0755));
+  };
+  write("#!/bin/sh\necho first $0 $1\n");
+  auto engine = Engine::create();
+  REQUIRE(engine);
+  RunRequest wanted = request(workspace, {"./step", "argument"});
+  wanted.command = look_up_command("./step", std::nullopt, workspace.path());
+  REQUIRE(wanted.command);
+  CHECK(engine->run(wanted).out.text == "first " + path + " argument\n");
+  write("#!/bin/sh\necho second\n");
+  const RunReport refused = engine->run(wanted);
+  CHECK(refused.outcome == Outcome::kSetupFailed);
+  CHECK(refused.out.text.empty());
+  wanted.command = look_up_command("./step", std::nullopt, workspace.path());
+  CHECK(engine->run(wanted).out.text == "second\n");   // the control
+
+  std::filesystem::copy_file("/bin/false", workspace.path() + "/binary");
+  wanted.argv = {workspace.path() + "/binary"};
+  wanted.command = look_up_command(wanted.argv[0], std::nullopt, workspace.path());
+  REQUIRE(wanted.command);
+  CHECK(engine->run(wanted).exit_code == 1);
 }
 
 TEST_CASE("a command that was replaced after it had been looked up is not run") {
@@ -72,7 +100,7 @@ TEST_CASE("a command that was replaced after it had been looked up is not run") 
   auto engine = Engine::create();
   REQUIRE(engine);
   RunRequest wanted = tool_request(workspace, venv);
-  wanted.command = look_up_command("tool", venv);
+  wanted.command = look_up_command("tool", venv, workspace.path());
   REQUIRE(wanted.command);
   CHECK(engine->run(wanted).exit_code == 0);
 
@@ -85,7 +113,7 @@ TEST_CASE("a command that was replaced after it had been looked up is not run") 
   CHECK(engine->run(wanted).exit_code == 1);  // the control: by its name alone, the other program runs
   exchange(venv);
 
-  wanted.command = look_up_command("tool", venv);
+  wanted.command = look_up_command("tool", venv, workspace.path());
   wanted.argv = {"other"};
   CHECK(engine->run(wanted).outcome == Outcome::kSetupFailed);
 }
@@ -115,7 +143,7 @@ TEST_CASE("a command that is replaced while it is started never runs as another"
   int refused = 0;
   int wrong = 0;
   for (int i = 0; i < 2000 && (i < 200 || ran < 5 || refused < 5); ++i) {
-    wanted.command = look_up_command("tool", venv);
+    wanted.command = look_up_command("tool", venv, workspace.path());
     if (!wanted.command) continue;
     const RunReport report = engine->run(wanted);
     const int expected = wanted.command->program.inode == succeeds ? 0 : 1;

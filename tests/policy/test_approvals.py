@@ -90,6 +90,21 @@ class Approvals(unittest.TestCase):
         self.assertEqual(self.wardenv("approve", number).returncode, 0)
         self.assertEqual(self.stores("consume"), ["taken", number])
 
+    def test_a_yes_that_comes_too_late_is_taken_back_in_the_log(self):
+        number = self.ask()
+        denied = lambda: self.assertEqual(self.wardenv("deny", number, "--as", "ben").returncode, 0)
+        status, seen = self.answer(number, b"y\n", "--as", "ana", meanwhile=denied)
+        self.assertEqual(status, 1, seen)
+        self.assertIn(b"it is denied (decided by `ben`)", seen)
+        self.assertEqual(self.stores("consume"), ["none"])
+        other = self.ask({**CALL, "cwd": "/elsewhere"})
+        self.assertEqual(self.answer(other, b"y\n", "--as", "ana")[0], 0)   # the control
+        done = execute([WARDENV, "audit", "show", "--json"], env=environment(state=self.state))
+        events = [(record["details"]["id"], record["details"]["by"], record["decision"], record.get("reason", "")[:22])
+                  for record in map(json.loads, done.stdout.splitlines()) if record["event"] == "approval"]
+        self.assertEqual(events, [(number, "ben", "deny", ""), (number, "ana", "allow", ""), (number, "ana", "deny", "not approved after all"), (other, "ana", "allow", "")])
+        self.assertEqual(execute([WARDENV, "audit", "verify"], env=environment(state=self.state)).returncode, 0)
+
     @unittest.skipUnless(IS_ROOT, "needs two users")
     def test_root_decides_for_the_user_whose_state_it_is(self):
         number = self.ask()
@@ -126,25 +141,31 @@ class Approvals(unittest.TestCase):
         self.assertIn(r"echo \u202eok\u0007\u001b[2K\n  for grant", text)
         self.assertTrue(all(32 <= ord(c) < 127 or c == "\n" for c in text), text)
 
+    def answer(self, number, answer, *options, meanwhile=lambda: None):
+        """`approve` at a terminal, where `meanwhile` happens before the person answers: exit status, and what the person saw."""
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen([WARDENV, "approvals", "approve", number, *options], stdin=theirs, stdout=theirs, stderr=theirs, env=environment(state=self.state))
+        os.close(theirs)
+        seen = b""
+        while select.select([ours], [], [], 30)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            before, seen = seen, seen + part
+            if b"[y/N]" in seen and b"[y/N]" not in before:
+                meanwhile()
+                os.write(ours, answer)
+        os.close(ours)
+        return child.wait(30), seen
+
     def test_a_terminal_is_asked(self):
         for answer, status in ((b"n\n", 1), (b"\n", 1), (b"y\n", 0)):
             number = self.ask()
-            ours, theirs = pty.openpty()
-            child = subprocess.Popen([WARDENV, "approvals", "approve", number], stdin=theirs, stdout=theirs, stderr=theirs,
-                                     env=environment(state=self.state))
-            os.close(theirs)
-            os.write(ours, answer)
-            seen = b""
-            while select.select([ours], [], [], 30)[0]:
-                try:
-                    part = os.read(ours, 65536)
-                except OSError:
-                    break
-                if not part:
-                    break
-                seen += part
-            os.close(ours)
-            self.assertEqual(child.wait(30), status, seen)
+            ended, seen = self.answer(number, answer)
+            self.assertEqual(ended, status, seen)
             self.assertIn(b"Approve exactly this, once?", seen)
         self.assertEqual(self.stores("consume"), ["taken", number])
 
@@ -277,6 +298,26 @@ class ApprovedRuns(unittest.TestCase):
         self.assertNotIn("AFTER", run.text)
         self.approved(options, "tool")
         self.assertEqual(self.run_it(options, "tool").text, "AFTER\n")   # the control
+
+    def test_another_file_at_the_path_waits_anew(self):
+        path = os.path.join(self.project, "step")
+
+        def write(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\necho {text}\n")
+            os.chmod(path, 0o755)
+        options = ["--no-venv", "--workspace", self.project]
+        for command in ("./step", path):
+            write("BEFORE")
+            shown, text = self.approved(options, command)
+            self.assertEqual(shown["program"], path)
+            self.assertIn(f'program      "{path}" as "', text)
+            write("AFTER")
+            run = self.run_it(options, command)
+            self.assertEqual(run.status, 75, run)
+            self.assertNotIn("AFTER", run.text)
+            self.approved(options, command)
+            self.assertEqual(self.run_it(options, command).text, "AFTER\n")   # the control
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples/policies"
 
 
-def policy(*arguments, stdin=b""):
+def policy(*arguments, stdin=b"", **more):
     """Runs `wardenv policy …`; the output is text."""
-    done = subprocess.run([WARDENV, "policy", *arguments], input=stdin, capture_output=True, timeout=60, env=environment())
+    done = subprocess.run([WARDENV, "policy", *arguments], input=stdin, capture_output=True, timeout=60, env=environment(**more))
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -48,6 +48,28 @@ class CheckTest(PolicyTest):
         self.assertEqual(out.splitlines(), [
             f"{path}:5:13: error: /tools/t/action: must be one of `allow`, `deny`, `require_approval`",
             f"{path}:6:5: error: /tools/t/limts: unknown key `limts`: did you mean `limits`?", f"{self.folder}/seed.json: good"])
+
+    def test_what_run_would_refuse_is_refused(self):
+        run = lambda path: subprocess.run([WARDENV, "run", "--policy", path, "--no-venv", "--", "true"], capture_output=True, timeout=60, env=environment(WARDENV_STATE=os.path.join(self.folder, "state")))
+        flow = '{version: "1", default: allow}\n'
+        webhook = {"version": "1", "default": "allow", "approvals": {"webhook": {"url": "https://hooks.example/x", "secret_env": "WARDENV_TEST_NO_SUCH_VARIABLE"}}}
+        for name, content, mode, wrong in (("flow.yaml", flow, 0o644, None), ("flow.json", flow, 0o644, "/: a key in double quotes"), ("guess", flow, 0o644, "/: a key in double quotes"),
+                                           ("open.yaml", flow, 0o666, "can be written by everybody"), ("webhook.json", webhook, 0o644, "/approvals/webhook: the webhook's secret is not there")):
+            with self.subTest(name=name):
+                path = self.write(name, content)
+                os.chmod(path, mode)
+                status, out, _ = policy("check", path)
+                ran = run(path)
+                self.assertEqual((status, ran.returncode), (1, 125) if wrong else (0, 0), out + ran.stderr.decode())
+                if wrong:
+                    self.assertIn(wrong, out)
+                    self.assertIn(wrong, ran.stderr.decode())
+
+    def test_what_this_host_lacks_is_warned_of(self):
+        hooks = [{"name": "a", "event": "before_run", "run": ["/nonexistent/hook"]}, {"name": "b", "event": "before_run", "run": ["true"]}]
+        status, out, _ = policy("check", self.write("p.json", {"version": "1", "default": "deny", "hooks": hooks}))
+        self.assertEqual((status, len(out.splitlines())), (0, 1), out)
+        self.assertIn(": warning: /hooks/0/run/0: there is no program `/nonexistent/hook` here", out)
 
     def test_json(self):
         status, out, _ = policy("check", "--json", self.write("bad.json", {"version": "1"}))
@@ -172,7 +194,7 @@ class SchemaTest(PolicyTest):
         cls.schema = json.loads(policy("schema")[1])
 
     def loads(self, document):
-        return policy("check", self.write("d.json", document))
+        return policy("check", self.write("d.json", document), S="secret", WARDENV_WEBHOOK_SECRET="secret")
 
     def validator(self):
         """The answers of ajv, which is installed in a folder of its own by the lock file; skipped where that can't be done."""

@@ -2,7 +2,8 @@
 // wardenv policy check and schema.
 #include <nlohmann/json.hpp>
 
-#include "engine/gate/profile.h"
+#include "engine/gate/load_policy.h"
+#include "engine/gate/text_file.h"
 #include "policy/core/schema.h"
 #include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
@@ -13,7 +14,8 @@ namespace {
 const PolicyUsage kCheck = {"check",
                             "FILE...",
                             "Reads each FILE (`-`: standard input), JSON or YAML by its ending, else by its first character, and prints every finding as\n"
-                            "FILE:LINE:COLUMN: error|warning: /json/pointer: what is wrong. Exit status: 0 without errors, 1 with one.",
+                            "FILE:LINE:COLUMN: error|warning: /json/pointer: what is wrong. An error is what `run` and `serve` would refuse here, too: also a file that\n"
+                            "others can write, and a webhook whose secret is not set. Exit status: 0 without errors, 1 with one.",
                             {{"--json", "", "one JSON object on standard output"}},
                             "  wardenv policy check policy.yaml\n  wardenv policy check --json policies/*.json\n"};
 
@@ -30,24 +32,21 @@ nlohmann::ordered_json to_json(const policy::Finding& finding) {
           {"column", finding.column}, {"message", finding.message}};
 }
 
-// What only the engine can tell of a profile: rules of egress, system calls, mounts.
-void check_profiles(policy::Loaded& loaded) {
-  if (loaded.document == nullptr) return;
-  bool good = true;
-  for (const auto& [name, profile] : loaded.document->profiles) {
-    const Status checked = engine::check_profile(profile);
-    if (!checked) loaded.findings.push_back({"/profiles/" + name, checked.error().message, 0, 0, policy::Severity::kError});
-    good = good && checked;
-  }
-  if (!good) loaded.document = nullptr;
+// Whoever can write a policy decides what we allow: `run` takes it from no file that others can write.
+void check_place(const std::string& path, policy::Loaded& loaded) {
+  if (path == "-" || loaded.digest_sha256.empty()) return;
+  const auto text = engine::read_trusted_file(path, policy::kMaxDocumentBytes);
+  if (text) return;
+  loaded.findings.insert(loaded.findings.begin(), {"", text.error().message, 1, 1, policy::Severity::kError});
+  loaded.document = nullptr;
 }
 
 void check_file(const std::string& path, Checked& checked) {
   nlohmann::ordered_json findings = nlohmann::ordered_json::array();
   policy::Loaded loaded;
-  if (const auto text = read_text_file(path, policy::kMaxDocumentBytes); text) loaded = policy::load_document(*text, policy::format_of(path));
-  else loaded.findings.push_back({"", text.error().message, 0, 0, policy::Severity::kError});
-  check_profiles(loaded);
+  if (const auto text = read_text_file(path, policy::kMaxDocumentBytes); text) loaded = engine::load_policy(*text, policy::format_of(path));
+  else loaded.findings.push_back({"", text.error().message, 1, 1, policy::Severity::kError});
+  check_place(path, loaded);
   for (const policy::Finding& finding : loaded.findings) {
     findings.push_back(to_json(finding));
     checked.text += tools::one_line(policy::to_text(finding, path)) + "\n";

@@ -25,7 +25,7 @@ void print_output(const engine::RunReport& report) {
 Status prepare(const engine::Admission& foreseen, RunOptions& options, engine::ToolCall& call) {
   const bool denied = foreseen.decision.effect == policy::Effect::kDeny;
   const Status granted = denied ? Status() : grant_to(foreseen, options);
-  if (!denied) options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv);
+  if (!denied) options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv, call.cwd);
   bind(options.request, call);
   return granted;
 }

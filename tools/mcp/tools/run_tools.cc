@@ -103,7 +103,7 @@ void look_up(Call& call, WantedRun& wanted) {
   const auto granted = call.foresee(wanted.folder, wanted.request, wanted.asked).venv;
   wanted.venv = granted.value_or(project->venv);
   if (!granted) wanted.venv_within = project->folder.path();
-  wanted.command = engine::look_up_command(wanted.request.argv.front(), wanted.venv);
+  wanted.command = engine::look_up_command(wanted.request.argv.front(), wanted.venv, wanted.folder.path());
   call.will_use(wanted.venv, wanted.command.get());
   wanted.judged = call.judged(wanted.folder);
 }

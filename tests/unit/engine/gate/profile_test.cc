@@ -269,7 +269,9 @@ TEST_CASE("presets, certificates and credentials of a profile reach the proxy, a
   granted.headers = {{.host = "GET api.example.org:80/v1", .name = "Authorization", .prefix = "Bearer ", .variable = "TOKEN"}};
   RunRequest request;
   REQUIRE(apply(granted, request));
-  CHECK(check_profile(granted));
+  policy::Findings findings;
+  check_profile(granted, "/profiles/p", findings);
+  CHECK(findings.empty());
   REQUIRE(request.egress.rules.size() == 1);
   CHECK(request.egress.rules[0].inject.size() == 1);
   CHECK(request.egress.presets == std::vector<EgressPreset>{EgressPreset::kPipIndex});
@@ -287,7 +289,8 @@ TEST_CASE("presets, certificates and credentials of a profile reach the proxy, a
   CHECK_FALSE(apply(granted, fewer, {"ca-file"}));
 
   granted.allow_hosts = {"http://api.example.org/"};
-  CHECK_FALSE(check_profile(granted));
+  check_profile(granted, "/profiles/p", findings);
+  CHECK(findings.size() == 1);
 }
 
 TEST_CASE("a profile's environment is the one that is used; a relative one lies in the workspace, wherever the caller stands") {

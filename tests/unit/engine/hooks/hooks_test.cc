@@ -165,21 +165,6 @@ TEST_CASE("hooks: what a program leaves behind neither delays its answer nor liv
   CHECK_FALSE(alive(pid));
 }
 
-TEST_CASE("hooks: of several the strictest counts, and none after a denial is asked") {
-  const Folder scratch;
-  const Hook allow = shell(R"(echo '{"decision":"allow"}')");
-  const Hook abstain = shell(R"(echo '{"decision":"abstain"}')");
-  const Hook approval = shell(R"(echo '{"decision":"require_approval"}')");
-  const Hook denial = shell(R"(echo '{"decision":"deny"}')");
-  const Hook tell = shell("touch " + scratch.at("asked") + R"(; echo '{"decision":"allow"}')");
-  const auto decision = [](std::vector<Hook> hooks) { return engine::ask_all(hooks, kEvent).decision; };
-  CHECK(decision({}) == HookDecision::kAbstain);
-  CHECK(decision({abstain, allow}) == HookDecision::kAllow);
-  CHECK(decision({approval, allow}) == HookDecision::kRequireApproval);
-  CHECK(decision({allow, approval, denial, tell}) == HookDecision::kDeny);
-  CHECK_FALSE(std::filesystem::exists(scratch.at("asked")));
-}
-
 // A server of one connection: what it does with it is the test's.
 class Server {
  public:
