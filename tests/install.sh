@@ -7,8 +7,8 @@ build=(build-essential cmake ninja-build ccache git ca-certificates musl-tools l
        libre2-dev libyaml-cpp-dev libsqlitecpp-dev libsqlite3-dev libhiredis-dev libssl-dev libtomlplusplus-dev prometheus-cpp-dev
        zlib1g-dev python3 python3-venv)
 tests=(catch2 libcap2-bin util-linux passwd gcc gcc-multilib libpython3.11-testsuite python3-dev python3-pip-whl python3-setuptools-whl
-       openssl curl redis-server python3-jsonschema python3-pip iproute2)
-all=(clang clang-tidy clang-format qemu-system-x86 busybox-static cpio bubblewrap tinyproxy-bin squid mmdebstrap)
+       openssl curl redis-server python3-jsonschema python3-pip iproute2 clang libclang-rt-14-dev)
+all=(clang-tidy clang-format qemu-system-x86 busybox-static cpio bubblewrap tinyproxy-bin squid mmdebstrap)
 packages=("${build[@]}")
 # Node from elsewhere brings npm along, and Debian's npm package would not go with it.
 command -v npm >/dev/null || tests+=(nodejs npm)

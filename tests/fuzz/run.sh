@@ -6,6 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:?usage: tests/fuzz/run.sh SECONDS [NAME…]}
 shift
+have_libfuzzer() { echo 'int main() {}' | clang++ -fsanitize=fuzzer-no-link,address -x c++ - -o /dev/null 2>/dev/null; }
+if ! have_libfuzzer; then
+  echo "SKIPPED libFuzzer: clang++ and its runtime are not installed: tests/install.sh tests"
+  echo "fuzz: 0 passed, 0 failed, 1 skipped"
+  [ "${WARDENV_FAIL_ON_SKIP:-0}" != 1 ]
+  exit
+fi
 cmake --preset fuzz >/dev/null
 if [ $# -eq 0 ]; then
   for source in tests/fuzz/fuzz_*.cc; do
