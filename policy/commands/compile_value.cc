@@ -20,8 +20,8 @@ struct AllowWord {
   Allow bit;
 };
 constexpr AllowWord kAllowWords[] = {{"at", kAllowAt},           {"colon", kAllowColon}, {"control", kAllowControl},
-                                     {"dash", kAllowDash},       {"empty", kAllowEmpty}, {"invalid_utf8", kAllowInvalidUtf8},
-                                     {"newline", kAllowNewline}, {"stdin", kAllowStdin}};
+                                     {"dash", kAllowDash},       {"empty", kAllowEmpty}, {"newline", kAllowNewline},
+                                     {"stdin", kAllowStdin}};
 
 // An integer from `low` to `high`; beyond what fits into 64 bits is out of every range.
 std::optional<std::int64_t> integer_in(const Json& json, std::int64_t low, std::int64_t high) {
@@ -162,7 +162,7 @@ bool read_allow(Compiler& compiler, const Json& json, const Place& place, ValueR
   if (!json.is_array()) return compiler.wrong(place, "must be a list of words such as \"newline\"");
   for (const Json& entry : json) {
     const auto* word = std::find_if(std::begin(kAllowWords), std::end(kAllowWords), [&](const AllowWord& known) { return entry == known.word; });
-    if (word == std::end(kAllowWords)) return compiler.wrong(place, "knows at, colon, control, dash, empty, invalid_utf8, newline and stdin");
+    if (word == std::end(kAllowWords)) return compiler.wrong(place, "knows at, colon, control, dash, empty, newline and stdin");
     rule.allow |= word->bit;
   }
   return true;

@@ -42,7 +42,6 @@ enum Allow : unsigned {
   kAllowNone = 0,
   kAllowNewline = 1U << 0,
   kAllowControl = 1U << 1,
-  kAllowInvalidUtf8 = 1U << 2,
   kAllowEmpty = 1U << 3,
   kAllowDash = 1U << 4,   // begins with "-": a flag to a parser that reads it otherwise than we do
   kAllowStdin = 1U << 5,  // is "-"

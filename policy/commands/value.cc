@@ -16,7 +16,7 @@ const char* misfit_bytes(std::string_view value, unsigned allow) {
   if ((odd & kHasNul) != 0) return "holds a NUL byte";
   if ((odd & kHasNewline) != 0 && (allow & kAllowNewline) == 0) return "holds a line break";
   if ((odd & kHasControl) != 0 && (allow & kAllowControl) == 0) return "holds a control character";
-  if ((odd & kHasInvalidUtf8) != 0 && (allow & kAllowInvalidUtf8) == 0) return "is not valid UTF-8";
+  if ((odd & kHasInvalidUtf8) != 0) return "is not valid UTF-8";
   return nullptr;
 }
 
@@ -122,7 +122,6 @@ const char* misfit_kind(const ValueRule& rule, std::string_view value, const Jud
 const char* misfit_not(const ValueRule& rule, std::string_view value, const Judging& judging) {
   const ValueRule& part = rule.parts[0];
   if (part.pattern && !part.pattern->error().empty()) return "can't be judged";
-  if ((oddities_of(value) & kHasInvalidUtf8) != 0) return "is not valid UTF-8";  // matches no pattern
   return misfit_kind(part, value, judging) == nullptr ? "is what is declared not to be given" : nullptr;
 }
 

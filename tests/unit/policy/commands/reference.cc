@@ -52,7 +52,7 @@ bool bytes_fit(const std::string& text, const std::function<bool(const char*)>& 
     if ((byte == '\n' || byte == '\r') && !allowed("newline")) return false;
     if (byte != '\n' && byte != '\r' && byte != '\t' && (byte < 32 || byte == 127) && !allowed("control")) return false;
   }
-  return allowed("invalid_utf8") || is_utf8(text);
+  return is_utf8(text);
 }
 
 bool integer_fits(const Json& range, const std::string& text) {

@@ -9,7 +9,7 @@ inline constexpr const char* kRichGrammar = R"({
     "standalone": ["--version"],
     "flags": {"-x": "none", "-q": {"none": true, "max": 2}, "--quiet": "none", "-k": "string", "-n": "integer", "--level": {"integer": [1, 5]},
               "--name": {"regex": "[a-z]+"}, "--out": {"path_under": "{workspace}"}, "--color": {"optional": {"enum": ["never", "always"]}},
-              "-r": {"optional": {"regex": "[a-z]*"}}, "-z": "deny", "--text": {"string": true, "allow": ["newline", "control", "invalid_utf8", "empty", "dash", "stdin", "at"]},
+              "-r": {"optional": {"regex": "[a-z]*"}}, "-z": "deny", "--text": {"string": true, "allow": ["newline", "control", "empty", "dash", "stdin", "at"]},
               "--list": {"list": {"regex": "[a-z]+"}}, "--need": {"string": true, "max": 1, "max_length": 4}},
     "number_flag": {"integer": [0, 9]},
     "positionals": {"path_under": ["{workspace}", "/usr/share"], "max": 3}
