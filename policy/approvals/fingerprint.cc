@@ -6,41 +6,14 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <stdexcept>
+
+#include "policy/core/load.h"
 
 namespace wardenv::policy {
 namespace {
 
 using Json = nlohmann::json;   // objects are ordered by key, bytewise
-
-// dump() recurses.
-constexpr int kDeepest = 128;
-
-// Refuses what two readers could read differently, or what would exhaust the stack.
-class Strict {
- public:
-  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
-    if (depth > kDeepest) throw std::invalid_argument("nested too deeply");
-    const auto level = static_cast<std::size_t>(depth);
-    if (event == Json::parse_event_t::object_start) {
-      if (keys_.size() < level + 2) keys_.resize(level + 2);
-      keys_[level + 1].clear();
-    }
-    if (event == Json::parse_event_t::key && !keys_.at(level).insert(parsed.get<std::string>()).second) {
-      throw std::invalid_argument("the key `" + parsed.get<std::string>() + "` is there twice");
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::set<std::string>> keys_{};   // of the open object of each depth
-};
-
-Json parse_strictly(const std::string& text) {
-  Strict strict;
-  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) { return strict(depth, event, parsed); });
-}
 
 std::string sha256_hex(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -54,17 +27,23 @@ std::string sha256_hex(const std::string& text) {
   return hex;
 }
 
+tl::unexpected<Error> cant_wait(const std::string& why) {
+  return fail(ErrorCode::kBadInput, "the call can't wait for an approval: " + why, "JSON and UTF-8 only");
+}
+
 }  // namespace
 
 Result<Canonical> canonical(const ApprovalCall& call) {
+  const auto read = load_data(call.arguments_json, Format::kJson);   // what two readers could read differently is refused
+  if (!read) return cant_wait(read.error().message);
   try {
-    const Json arguments = parse_strictly(call.arguments_json);
+    const Json& arguments = *read;
     const Json whole{{"tool", call.tool}, {"arguments", arguments}, {"grant", call.grant}, {"cwd", call.cwd},
                      {"rule", call.rule}, {"profile", call.profile}, {"policy", call.policy_digest}, {"workspace", call.workspace},
                      {"venv", call.venv}, {"program", call.program}, {"program_identity", call.program_identity}};
     return Canonical{arguments.dump(), sha256_hex(whole.dump())};
   } catch (const std::exception& thrown) {
-    return fail(ErrorCode::kBadInput, std::string("the call can't wait for an approval: ") + thrown.what(), "JSON and UTF-8 only");
+    return cant_wait(thrown.what());
   }
 }
 
