@@ -16,7 +16,7 @@
 
 #include "engine/gate/stores.h"
 #include "tests/support/catch.h"
-#include "tests/unit/engine/scratch.h"
+#include "tests/unit/engine/gate/scene.h"
 
 using namespace wardenv;
 using namespace wardenv::engine;
@@ -26,40 +26,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* kTwoAMinute = R"({"version": "1", "default": "deny", "tools": {"run_in_venv": {"limits": [{"counter": "r", "window": "minute", "max": 2}]}}})";
-constexpr const char* kAllow = R"({"version": "1", "default": "allow"})";
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path + ".new") << text;
-  ::rename((path + ".new").c_str(), path.c_str());
-}
-
-std::string read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-struct Scene {
-  testing::Folder folder;
-  std::string state = folder.at("state");
-  std::string file = folder.at("policy.json");
-
-  Result<std::shared_ptr<Gate>> open(const std::string& text, Watch watch = Watch::kNo) const {
-    write(file, text);
-    return Gate::open({.policy_file = file, .state_dir = state, .watch = watch});
-  }
-  [[nodiscard]] ToolCall call(const std::string& arguments = "{}") const {
-    return {.tool = "run_in_venv", .arguments_json = arguments, .cwd = folder.path(), .workspace = folder.path()};
-  }
-};
-
-RunReport ended(bool entered) {
-  RunReport report;
-  report.outcome = entered ? Outcome::kExited : Outcome::kSetupFailed;
-  report.entered = entered;
-  report.out.text = "output";
-  report.out.bytes = 6;
-  return report;
-}
 
 }  // namespace
 
@@ -267,69 +233,6 @@ TEST_CASE("a webhook whose secret is not there is an error of the policy") {
   ::unsetenv("WARDENV_TEST_ABSENT");
 }
 
-TEST_CASE("a hook can deny, or ask for a person, and never allow what is denied") {
-  const Scene scene;
-  const std::string script = scene.folder.at("hook");
-  auto hook = [&](const char* answer) {
-    std::ofstream(script) << "#!/bin/sh\ncat >/dev/null\necho '" << answer << "'\n";
-    ::chmod(script.c_str(), 0755);
-  };
-  const std::string hooks = R"(, "hooks": [{"name": "h", "event": "before_run", "run": [")" + script + R"("], "timeout": "10s"}]})";
-  auto gate = scene.open(R"({"version": "1", "default": "allow")" + hooks);
-  REQUIRE(gate);
-  hook(R"({"decision": "allow"})");
-  CHECK((*gate)->admit(scene.call()).allowed());
-  hook(R"({"decision": "deny", "reason": "not today"})");
-  const Admission denied = (*gate)->admit(scene.call());
-  CHECK(denied.decision.rule == "/hooks/0");
-  CHECK(denied.decision.reason == "not today");
-  hook(R"({"decision": "require_approval", "reason": "ask"})");
-  CHECK((*gate)->admit(scene.call()).decision.effect == Effect::kRequireApproval);
-  hook("nonsense");
-  CHECK((*gate)->admit(scene.call()).decision.effect == Effect::kDeny);
-
-  auto closed = scene.open(R"({"version": "1", "default": "deny")" + hooks);
-  REQUIRE(closed);
-  hook(R"({"decision": "allow"})");
-  CHECK((*closed)->admit(scene.call()).decision.rule == "(default deny)");
-}
-
-TEST_CASE("a hook's bare name is a program of the system, or a denial") {
-  const Scene scene;
-  const auto hooked = [&](const std::string& run) {
-    auto gate = scene.open(R"({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "before_run", "run": )" + run + R"(, "timeout": "10s"}]})");
-    REQUIRE(gate);
-    return (*gate)->admit(scene.call()).decision;
-  };
-  CHECK(hooked(R"(["printf", "{\"decision\": \"abstain\"}"])").effect == Effect::kAllow);
-  CHECK(hooked(R"(["no-such-program-of-ours"])").rule == "/hooks/0");
-}
-
-TEST_CASE("a hook after the run can withhold the output") {
-  const Scene scene;
-  const std::string script = scene.folder.at("hook");
-  std::ofstream(script) << "#!/bin/sh\ncat >/dev/null\necho '{\"decision\": \"deny\", \"reason\": \"secret\"}'\n";
-  ::chmod(script.c_str(), 0755);
-  auto gate = scene.open(R"({"version": "1", "default": "allow", "hooks": [{"name": "h", "event": "after_run", "run": [")" + script + R"("], "timeout": "10s"}]})");
-  REQUIRE(gate);
-  const Admission admission = (*gate)->admit(scene.call());
-  REQUIRE(admission.allowed());
-  CHECK(Gate::is_reviewed(admission));
-  RunReport report = ended(true);
-  (*gate)->finish(admission, report);
-  CHECK(report.out.text.empty());
-  CHECK(report.err.text.find("secret") != std::string::npos);
-
-  const Admission other = (*gate)->admit(scene.call());
-  CHECK((*gate)->finish(other, "done", Entered::kYes) == "secret");
-  const Admission nothing = (*gate)->admit(scene.call());
-  CHECK_FALSE((*gate)->finish(nothing, "failed", Entered::kNo));   // nothing came of it
-  const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
-  const std::string reason = R"("reason":"a hook withholds the output: secret")";
-  CHECK(log.find(reason) != std::string::npos);
-  CHECK(log.find(reason, log.find(reason) + 1) != std::string::npos);
-}
-
 TEST_CASE("what could not be judged, and why a run could not be made, is in the log") {
   const Scene scene;
   auto gate = scene.open(kAllow, Watch::kYes);
@@ -372,80 +275,6 @@ TEST_CASE("what could not be judged, and why a run could not be made, is in the 
   CHECK_FALSE(has(R"("event":"policy_refused")"));
   edit("{", 2);
   CHECK(has(R"("event":"policy_refused","reason")"));
-}
-
-TEST_CASE("an edit of the policy counts from the next call on, a wrong one never") {
-  const Scene scene;
-  auto gate = scene.open(kAllow, Watch::kYes);
-  REQUIRE(gate);
-  std::mutex mutex;
-  std::condition_variable told;
-  int changes = 0;
-  int refused = 0;
-  (*gate)->on_change([&] { const std::lock_guard lock(mutex); ++changes; told.notify_all(); });
-  (*gate)->on_notice([&](std::string_view) { const std::lock_guard lock(mutex); ++refused; told.notify_all(); });
-  auto await = [&](int& count, int wanted) {
-    std::unique_lock lock(mutex);
-    return told.wait_for(lock, 20s, [&] { return count >= wanted; });
-  };
-  const Admission old = (*gate)->admit(scene.call());
-  CHECK(old.allowed());
-  write(scene.file, R"({"version": "1", "default": "nonsense"})");
-  REQUIRE(await(refused, 1));
-  CHECK((*gate)->admit(scene.call()).allowed());
-  write(scene.file, R"({"version": "1", "default": "deny"})");
-  REQUIRE(await(changes, 1));
-  CHECK_FALSE((*gate)->admit(scene.call()).allowed());
-  RunRequest request;
-  CHECK(Gate::tighten(old, request));   // a call in flight keeps the policy that it was judged by
-  std::ofstream(scene.file) << kAllow;  // in place, too
-  REQUIRE(await(changes, 2));
-  CHECK((*gate)->admit(scene.call()).allowed());
-}
-
-TEST_CASE("an edit counts wherever links lead by then, and in a folder that has taken the place of the policy's") {
-  const testing::Folder folder;
-  const std::string deny = R"({"version": "1", "default": "deny"})";
-  for (const char* name : {"one", "two", "three"}) ::mkdir(folder.at(name).c_str(), 0755);
-  for (const char* name : {"one/p", "two/p", "three/p"}) write(folder.at(name), kAllow);
-  const std::string link = folder.at("one/link");
-  REQUIRE(::symlink(folder.at("one/p").c_str(), link.c_str()) == 0);
-  auto gate = Gate::open({.policy_file = link, .state_dir = folder.at("state"), .watch = Watch::kYes});
-  REQUIRE(gate);
-  std::mutex mutex;
-  std::condition_variable told;
-  int changes = 0;
-  (*gate)->on_change([&] { const std::lock_guard lock(mutex); ++changes; told.notify_all(); });
-  auto await = [&](int wanted) {
-    std::unique_lock lock(mutex);
-    return told.wait_for(lock, 20s, [&] { return changes >= wanted; });
-  };
-  write(folder.at("two/p"), deny);
-  REQUIRE(::symlink(folder.at("two/p").c_str(), (link + ".new").c_str()) == 0);
-  REQUIRE(::rename((link + ".new").c_str(), link.c_str()) == 0);
-  REQUIRE(await(1));
-  write(folder.at("two/p"), kAllow);   // where the link leads now
-  REQUIRE(await(2));
-  REQUIRE(::symlink("p", folder.at("three/link").c_str()) == 0);
-  write(folder.at("three/p"), deny);
-  REQUIRE(::rename(folder.at("one").c_str(), folder.at("away").c_str()) == 0);
-  REQUIRE(::rename(folder.at("three").c_str(), folder.at("one").c_str()) == 0);
-  REQUIRE(await(3));
-  write(folder.at("one/p"), kAllow);
-  REQUIRE(await(4));
-  write(folder.at("one/p"), deny);
-  REQUIRE(await(5));
-}
-
-TEST_CASE("a wrong policy, a missing one and one that others can write are refused at the start") {
-  const Scene scene;
-  CHECK_FALSE(scene.open("{"));
-  CHECK_FALSE(Gate::open({.policy_file = scene.folder.at("none"), .state_dir = scene.state}));
-  write(scene.file, kAllow);
-  ::chmod(scene.file.c_str(), 0666);
-  CHECK_FALSE(Gate::open({.policy_file = scene.file, .state_dir = scene.state}));
-  CHECK_FALSE(Gate::open({.builtin_policy = "", .state_dir = scene.state}));
-  CHECK(Gate::open({.builtin_policy = kAllow, .state_dir = scene.state}));
 }
 
 TEST_CASE("a token names its grant, anything else none") {
