@@ -65,6 +65,17 @@ class CheckTest(PolicyTest):
                     self.assertIn(wrong, out)
                     self.assertIn(wrong, ran.stderr.decode())
 
+    def test_a_run_that_could_not_be_judged_is_not_reported_as_allowed(self):
+        def decision(*options):
+            done = subprocess.run([WARDENV, "run", "--json", "--no-venv", *options, "--", "true"], capture_output=True, timeout=60, env=environment(WARDENV_STATE=os.path.join(self.folder, "state")))
+            report = json.loads(done.stdout)
+            return report["decision"]["effect"], report["decision"]["rule"], report["outcome"]
+        good = self.write("good.json", {"version": "1", "default": "allow"})
+        for options in (["--policy", self.write("bad.json", {"version": "1"})], ["--policy", os.path.join(self.folder, "none")], ["--policy", good, "--workspace", os.path.join(self.folder, "none")], ["--config", self.write("config.json", "{")]):
+            self.assertEqual(decision(*options), ("deny", "(not judged)", "setup_failed"), options)
+        self.assertEqual(decision("--policy", good), ("allow", "(default allow)", "exited"))   # the controls
+        self.assertEqual(decision(), ("allow", "(no policy)", "exited"))
+
     def test_what_this_host_lacks_is_warned_of(self):
         hooks = [{"name": "a", "event": "before_run", "run": ["/nonexistent/hook"]}, {"name": "b", "event": "before_run", "run": ["true"]}]
         status, out, _ = policy("check", self.write("p.json", {"version": "1", "default": "deny", "hooks": hooks}))

@@ -82,16 +82,22 @@ engine::RunReport run_as_configured(EngineOrError& engine, const engine::Config&
   return judge_and_run(**gate, std::move(*call), options, engine);
 }
 
+// A report of a call that no policy could judge says so, and not that there was none.
+engine::RunReport not_judged(engine::RunReport report) {
+  report.decision = {"deny", "(not judged)", "the policy could not be asked about this call: `error` says why"};
+  return report;
+}
+
 // The sandbox is begun before the policy is read: what it begins with depends on the host and on few options, and nothing enters it before the
 // policy has said yes.
 engine::RunReport run(RunOptions& options) {
   const auto config = engine::read_config(options.config);
-  if (!config) return failed(config.error());
+  if (!config) return not_judged(failed(config.error()));
   options.ids = config->ids;
   EngineOrError& engine = begin_engine(options, forked_launcher());
   engine::RunReport report = run_as_configured(engine, *config, options);
   end_engine(engine);
-  return report;
+  return report.decision || options.policy.empty() ? report : not_judged(std::move(report));
 }
 
 }  // namespace
