@@ -124,7 +124,9 @@ class Builder final : public YAML::EventHandler {
   static constexpr const char* kBadCharacter = "not UTF-8, or a control character: in double quotes \\x07 is one";
   static constexpr const char* kNoAnchors = "anchors and aliases are not taken: write the value out";
 
+  // Of what is in a key that is none, enough was said.
   void note(Place place, std::string message, bool stands_in) {
+    if (std::any_of(open_.begin(), open_.end(), [](const Open& open) { return open.is_key; })) return;
     problems_.list.push_back({place, pointer(), std::move(message), stands_in});
     if (problems_.list.size() >= limits_.most_problems) throw Stop{};
   }

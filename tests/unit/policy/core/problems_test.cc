@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is no JSON and no YAML: all of it that can be told at once, each with pointer, line and column.
+#include <algorithm>
 #include <string>
 
 #include "tests/unit/policy/core/support.h"
@@ -87,6 +88,13 @@ TEST_CASE("policy: where YAML can't be read on, that is said, with what was wron
         "p:5:14: error: /tools/t/rules: not YAML: the referenced anchor is not defined" + kMore + "\n");
   CHECK_THAT(problems(kYaml + "tools: {t: {}, \u00e4: 0x1\n", Format::kYaml), Contains("error: /tools: not YAML: end of map flow not found" + kMore));
   CHECK(problems(kYaml + "---\na: 1\n", Format::kYaml) == "p:3:1: error: /: only one document may be in a file" + kMore + "\n");
+}
+
+TEST_CASE("policy: of a YAML key that is a collection one thing is said") {
+  CHECK(problems(kYaml + "tools:\n  ? {a: !x 1, ? [0x1, ~] : 1, <<: 2}\n  : {}\n", Format::kYaml) == "p:4:5: error: /tools: a key must be a string\n");
+  const std::string deep = problems(std::string(5000, '['), Format::kYaml);
+  CHECK_THAT(deep, Contains("nested too deeply" + kMore));
+  CHECK(std::count(deep.begin(), deep.end(), '\n') <= 2);
 }
 
 TEST_CASE("policy: of very many problems the first are said, and that there are more") {
