@@ -69,8 +69,15 @@ Result<std::unique_ptr<EgressProxy>> make_proxy(const RunRequest& request, const
   return EgressProxy::make(request.egress, io.on_egress);
 }
 
-Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const sandbox::IdRange& ids) {
+// A launcher that makes one run would make a tree for nothing.
+Result<sandbox::HostFacts> probe_host(const sandbox::IdRange& ids, Ahead ahead) {
   auto facts = sandbox::probe_host(ids);
+  if (facts && facts->is_root()) facts->shared_trees = ahead == Ahead::kYes && sandbox::can_nest_trees();
+  return facts;
+}
+
+Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const sandbox::IdRange& ids, Ahead ahead) {
+  auto facts = probe_host(ids, ahead);
   if (!facts) return tl::unexpected(facts.error());
   return make_plan(request, "RUN-ID", *facts);
 }
@@ -234,7 +241,7 @@ Result<sandbox::LauncherClient> get_launcher(const EngineOptions& options) {
 
 Result<Engine> Engine::create(const EngineOptions& options) {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
-  auto facts = sandbox::probe_host(options.ids);
+  auto facts = probe_host(options.ids, options.ahead);
   if (!facts) return tl::unexpected(facts.error());
   if (facts->cgroup.must_leave_parent) WARDENV_TRY(sandbox::leave_parent(facts->cgroup));
   auto launcher = get_launcher(options);
@@ -306,14 +313,14 @@ int Engine::launcher_pid() const { return impl_->launcher.pid(); }
 
 std::size_t Engine::sandboxes_ahead() const { return impl_->backstage ? impl_->backstage->ready() : 0; }
 
-Result<std::string> Engine::plan_text(const RunRequest& request, const sandbox::IdRange& ids) {
-  auto plan = make_plan(request, ids);
+Result<std::string> Engine::plan_text(const RunRequest& request, const sandbox::IdRange& ids, Ahead ahead) {
+  auto plan = make_plan(request, ids, ahead);
   if (!plan) return tl::unexpected(plan.error());
   return to_text(*plan);
 }
 
-Result<std::string> Engine::plan_json(const RunRequest& request, const sandbox::IdRange& ids) {
-  auto plan = make_plan(request, ids);
+Result<std::string> Engine::plan_json(const RunRequest& request, const sandbox::IdRange& ids, Ahead ahead) {
+  auto plan = make_plan(request, ids, ahead);
   if (!plan) return tl::unexpected(plan.error());
   return to_json(*plan);
 }

@@ -194,8 +194,8 @@ class Engine {
   [[nodiscard]] std::size_t sandboxes_ahead() const;
 
   // The plan of a request on this host, as text (one step a line) and as JSON; nothing is run or made.
-  static Result<std::string> plan_text(const RunRequest& request, const sandbox::IdRange& ids = {});
-  static Result<std::string> plan_json(const RunRequest& request, const sandbox::IdRange& ids = {});
+  static Result<std::string> plan_text(const RunRequest& request, const sandbox::IdRange& ids = {}, Ahead ahead = Ahead::kNo);
+  static Result<std::string> plan_json(const RunRequest& request, const sandbox::IdRange& ids = {}, Ahead ahead = Ahead::kNo);
 
  private:
   Result<std::string> ask_inside(const std::vector<std::string>& argv, RunReport& outer);

@@ -42,11 +42,17 @@ constexpr std::array kMaskedProc = {
     Masked{"/proc/keys", kEmptyFile},        Masked{"/proc/latency_stats", kEmptyFile}, Masked{"/proc/sched_debug", kEmptyFile},
     Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile},
     Masked{"/proc/sys/kernel/random/boot_id", kEmptyFile}};
+// Where what all runs of a launcher see alike lies, apart from /usr.
+constexpr std::array kShared = {"/dev", "/etc", "/var"};
 constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 
 class Compiler {
  public:
-  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)) {}
+  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)) {
+    shared_ = facts.is_root() && facts.shared_trees &&
+              std::all_of(kShared.begin(), kShared.end(), [&](const char* place) { return belongs_to_no_run(spec, place); });
+    for (std::size_t index : mounts_.early) (shared_ && is_shared(spec.mounts[index].target) ? in_tree_ : early_).push_back(index);
+  }
 
   Result<LaunchPlan> compile() {
     WARDENV_TRY(check(spec_));
@@ -58,11 +64,13 @@ class Compiler {
     clone();
     network();
     identity();
-    open_trees(mounts_.early);
-    open_devices();
+    if (shared_) tree();
+    open_trees(early_);
+    if (!shared_) open_devices();
     new_root();
-    attach_mounts(mounts_.early);
-    devices();
+    attach_mounts(early_);
+    shared_ ? attach_tree() : devices();
+    step({.op = Op::kPts, .text = "/dev/pts"});
     proc();
     masks();
     landlock_ruleset();
@@ -89,7 +97,17 @@ class Compiler {
   }
 
  private:
-  void step(PlanStep item) { plan_.steps.push_back(std::move(item)); }
+  void step(PlanStep item) {
+    if (making_tree_) item.flags |= wire::kFlagByLauncher | wire::kFlagInTree;
+    plan_.steps.push_back(std::move(item));
+  }
+
+  [[nodiscard]] bool is_shared(const std::string& path) const {
+    return std::any_of(kShared.begin(), kShared.end(), [&](const char* place) { return is_beneath(path, place); });
+  }
+
+  // True for what is made now: in the tree of all runs what lies in its places, and in the new root all else.
+  [[nodiscard]] bool is_here(const std::string& path) const { return !shared_ || is_shared(path) == making_tree_; }
 
   void copy_command() {
     plan_.argv = spec_.argv;
@@ -202,22 +220,60 @@ class Compiler {
     step({.op = Op::kDropBounding});
   }
 
+  // The tree that is made once, and the parts of it that this run gets.
+  void tree() {
+    step({.op = Op::kTree, .flags = wire::kFlagByLauncher});
+    making_tree_ = true;
+    open_trees(in_tree_);
+    open_devices();
+    covers();
+    system_files();
+    attach_mounts(in_tree_);
+    for (const char* point : {"/dev/pts", "/dev/shm"}) folder(point, 0755);
+    devices();
+    step({.op = Op::kKeepTree});
+    making_tree_ = false;
+    folders_.clear();
+    for (std::size_t i = 0; i < kShared.size(); ++i) {
+      step({.op = Op::kOpenTree, .flags = wire::kFlagByLauncher | wire::kFlagFromTree, .slot = slot_of_device(i), .text = kShared[i]});
+    }
+  }
+
+  // /dev/shm is the run's own: taken out from under the tree before that covers it.
+  void attach_tree() {
+    const int shm = slot_of_device(kShared.size());
+    step({.op = Op::kOpenTree, .flags = wire::kFlagOwnRoot | wire::kFlagWritable, .slot = shm, .text = "/dev/shm", .b = kNoSuid | kNoDev});
+    for (std::size_t i = 0; i < kShared.size(); ++i) {
+      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of_device(i), .text = kShared[i]});
+    }
+    step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = shm, .text = "/dev/shm"});
+  }
+
+  void covers() {
+    folder(kEmptyFolder, 0555);
+    step({.op = Op::kFile, .text = kEmptyFile, .a = 0444, .b = 0});
+  }
+
+  void system_files() {
+    if (is_here("/etc")) folder("/etc", 0755);
+    for (const SyntheticFile& file : spec_.files) {
+      if (!is_here(file.path)) continue;
+      if (auto end = file.path.rfind('/'); end > 0) folder(file.path.substr(0, end), 0755);
+      step({.op = Op::kFile, .text = file.path, .text2 = file.content, .a = 0444, .b = file.content.size()});
+    }
+    symlinks(Part::kEarly);
+  }
+
   void new_root() {
     step({.op = Op::kNewRoot, .a = spec_.limits.tmp_bytes + kSkeletonBytes, .b = spec_.limits.tmp_inodes + kSkeletonInodes});
     folder("/tmp", 01777);
     folder("/dev/shm", 01777);
     folder("/proc", 0755);
-    folder("/etc", 0755);
-    folder(kEmptyFolder, 0555);
     folder(spec_.home, 0700);
-    step({.op = Op::kFile, .text = kEmptyFile, .a = 0444, .b = 0});
-    for (const SyntheticFile& file : spec_.files) {
-      if (auto end = file.path.rfind('/'); end > 0) folder(file.path.substr(0, end), 0755);
-      step({.op = Op::kFile, .text = file.path, .text2 = file.content, .a = 0444, .b = file.content.size()});
-    }
-    symlinks(Part::kEarly);
+    if (!shared_) covers();
+    system_files();
     for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
-      step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = path, .a = kNoSuid | kNoDev});
+      if (is_here(path)) step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = path, .a = kNoSuid | kNoDev});
     }
   }
 
@@ -225,7 +281,7 @@ class Compiler {
 
   void symlinks(Part part) {
     for (const Symlink& link : own_symlinks(spec_)) {
-      if (link.stable != (part == Part::kEarly)) continue;
+      if (link.stable != (part == Part::kEarly) || !is_here(link.path)) continue;
       if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
       step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
     }
@@ -270,7 +326,6 @@ class Compiler {
     for (std::size_t i = 0; i < kDevices.size(); ++i) {
       step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of_device(i), .text = kDevices[i]});
     }
-    step({.op = Op::kPts, .text = "/dev/pts"});
     step({.op = Op::kSymlink, .text = "/dev/ptmx", .text2 = "pts/ptmx"});
     step({.op = Op::kSymlink, .text = "/dev/fd", .text2 = "/proc/self/fd"});
     step({.op = Op::kSymlink, .text = "/dev/stdin", .text2 = "/proc/self/fd/0"});
@@ -282,6 +337,7 @@ class Compiler {
     step({.op = Op::kProc, .text = "/proc"});
     step({.op = Op::kNoNestedUserns});
     step({.op = Op::kRebind, .text = "/proc/sys", .a = kReadOnly | kNoSuid | kNoDev});
+    if (shared_) return;
     for (const char* cover : {kEmptyFolder, kEmptyFile}) step({.op = Op::kRebind, .text = cover, .a = kReadOnly | kNoSuid | kNoDev});
   }
 
@@ -348,6 +404,7 @@ class Compiler {
     if (!has_landlock()) return;
     for (std::size_t index : mounts) {
       const Mount& mount = spec_.mounts[index];
+      if (mount.stable && is_beneath(mount.target, "/etc")) continue;   // the rule for /etc is enough
       const std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
       step({.op = Op::kLandlockAllow, .flags = flags, .text = mount.target, .a = mount.writable == Writable::kYes ? writing() : reading()});
     }
@@ -372,6 +429,10 @@ class Compiler {
   const SandboxSpec& spec_;
   const HostFacts& facts_;
   const MountOrder mounts_;
+  bool shared_ = false;                  // /dev, /etc and /var come from the tree of all runs
+  bool making_tree_ = false;             // steps go into it
+  std::vector<std::size_t> early_;       // of mounts_.early: those of the new root, and those of the tree
+  std::vector<std::size_t> in_tree_;
   Holders holders_;
   LaunchPlan plan_;
   std::vector<std::string> folders_;

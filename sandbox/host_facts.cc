@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -208,6 +209,15 @@ bool has_swap() {
   const std::string text = text_of_file("/proc/swaps");
   const auto heading = text.find('\n');
   return heading != std::string::npos && heading + 1 < text.size();
+}
+
+bool can_nest_trees() {
+  const UniqueFd context(static_cast<int>(::syscall(kernel::kSysFsopen, "tmpfs", 1U /* FSOPEN_CLOEXEC */)));
+  if (!context.valid() || ::syscall(kernel::kSysFsconfig, context.get(), 6 /* FSCONFIG_CMD_CREATE */, nullptr, nullptr, 0) < 0) return false;
+  const UniqueFd tree(static_cast<int>(::syscall(kernel::kSysFsmount, context.get(), 1U /* FSMOUNT_CLOEXEC */, 0U)));
+  if (!tree.valid() || ::mkdirat(tree.get(), "x", 0755) < 0) return false;
+  const UniqueFd other(static_cast<int>(::syscall(kernel::kSysOpenTree, tree.get(), "x", 1U /* OPEN_TREE_CLONE */ | O_CLOEXEC)));
+  return other.valid() && ::syscall(kernel::kSysMoveMount, other.get(), "", tree.get(), "x", 4U /* MOVE_MOUNT_F_EMPTY_PATH */) == 0;
 }
 
 CgroupHost probe_cgroup() {

@@ -38,6 +38,7 @@ struct HostFacts {
   CgroupHost cgroup;
   std::vector<int> cpus{};                // CPUs that this process may run on (sched_getaffinity(2))
   std::uint64_t max_open_files = 0;     // hard RLIMIT_NOFILE of the engine: a sandbox cannot have more
+  bool shared_trees = false;            // what all runs of a launcher see alike is made once: only where launcher and kernel can, see can_nest_trees
   std::uint32_t uid_range_first = 0;    // as root: host ids that sandboxes run under
   std::uint32_t uid_range_count = 0;
   bool operator==(const HostFacts&) const = default;
@@ -47,6 +48,9 @@ struct HostFacts {
 // `ids`: as root, what sandboxes are to run under; none named: a range far above what others use. Error kBadInput where the user namespace that
 // we are in lacks a part of it.
 Result<HostFacts> probe_host(const IdRange& ids = {});
+
+// Whether we may attach mounts to a tree that is attached nowhere itself (Linux 6.15): tried out.
+bool can_nest_trees();
 
 // Whether anything can be swapped out on this host.
 bool has_swap();

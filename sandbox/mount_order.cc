@@ -5,14 +5,10 @@
 #include <numeric>
 
 namespace wardenv::sandbox {
-namespace {
 
-// Both absolute, without a slash at the end.
 bool is_beneath(const std::string& path, const std::string& folder) {
   return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
 }
-
-}  // namespace
 
 MountOrder sort_mounts(const SandboxSpec& spec) {
   std::vector<std::size_t> order(spec.mounts.size());
@@ -34,6 +30,13 @@ bool in_own_root(const SandboxSpec& spec, const Mount& mount) {
   }
   return std::none_of(spec.mounts.begin(), spec.mounts.end(),
                       [&](const Mount& other) { return &other != &mount && is_beneath(mount.target, other.target); });
+}
+
+bool belongs_to_no_run(const SandboxSpec& spec, const std::string& place) {
+  const auto touches = [&](const std::string& path) { return is_beneath(path, place) || is_beneath(place, path); };
+  const std::vector<std::size_t> late = sort_mounts(spec).late;
+  return !touches(spec.home) && std::none_of(late.begin(), late.end(), [&](std::size_t index) { return touches(spec.mounts[index].target); }) &&
+         std::none_of(spec.symlinks.begin(), spec.symlinks.end(), [&](const Symlink& link) { return !link.stable && touches(link.path); });
 }
 
 std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path) {

@@ -23,6 +23,11 @@ MountOrder sort_mounts(const SandboxSpec& spec);
 // Neither inside another mount nor where the command writes: the folders on the way are ours.
 bool in_own_root(const SandboxSpec& spec, const Mount& mount);
 
+// True where nothing of the single run is in `place`, is that place or covers it.
+bool belongs_to_no_run(const SandboxSpec& spec, const std::string& place);
+
+bool is_beneath(const std::string& path, const std::string& folder);   // both absolute, without a slash at the end
+
 // The folders above `path` in the mount that holds it, outermost first: those that the command could rename. None where that mount is
 // read-only. A mount is held by the one around it.
 std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path);

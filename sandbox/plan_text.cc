@@ -42,6 +42,8 @@ constexpr std::array kOpNames = {
     OpName{Op::kNoNestedUserns, "no-nested-userns"},
     OpName{Op::kPivot, "pivot-root"},
     OpName{Op::kSealRoot, "seal-root"},
+    OpName{Op::kTree, "tree"},
+    OpName{Op::kKeepTree, "keep-tree"},
     OpName{Op::kRlimit, "rlimit"},
     OpName{Op::kAffinity, "affinity"},
     OpName{Op::kDropBounding, "drop-bounding-set"},
@@ -128,6 +130,8 @@ std::string details(const PlanStep& step) {
     case Op::kNoNestedUserns:
     case Op::kPivot:
     case Op::kSealRoot:
+    case Op::kTree:
+    case Op::kKeepTree:
     case Op::kDropBounding:
     case Op::kDropCapabilities:
     case Op::kNoNewPrivileges:
@@ -172,6 +176,8 @@ std::string to_text(const PlanStep& step) {
   std::string text = name_of(step.op);
   const std::string more = details(step);
   if (!more.empty()) text += " " + more;
+  if ((step.flags & wire::kFlagInTree) != 0) text += " in-tree";
+  if ((step.flags & wire::kFlagFromTree) != 0) text += " from-tree";
   if ((step.flags & wire::kFlagOptional) != 0) text += " if-present";
   return text;
 }

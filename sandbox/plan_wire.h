@@ -54,6 +54,8 @@ enum class Op : uint16_t {
   kNoNestedUserns,    // user.max_user_namespaces = 0 in our user namespace
   kPivot,             // pivot_root(2), the old root is detached
   kSealRoot,          // the new root's own files become read-only
+  kTree,              // the launcher's own tmpfs, attached nowhere: steps with kFlagInTree are done in it, once for all runs that ask for the same
+  kKeepTree,          // that tree becomes read-only and is kept
   kRlimit,            // setrlimit(2) resource a to b
   kAffinity,          // sched_setaffinity(2) to b of the CPUs of mask a
   kDropBounding,      // capabilities(7): the bounding set is emptied; what is held is kept
@@ -71,8 +73,10 @@ enum StepFlag : uint16_t {
   kFlagOptional = 1,      // ENOENT skips this step
   kFlagOwnerMapped = 2,   // kOpenTree as root: idmapped so that the owner of t is the sandbox's user
   kFlagDropGroups = 4,    // kBecomeUser: setgroups(2) is allowed and empties the list
-  kFlagOwnRoot = 16,      // kAttach: nothing on the way to t is anybody's but ours
+  kFlagOwnRoot = 16,      // kAttach: nothing on the way to t is anybody's but ours; kOpenTree in the sandbox: of t in the new root
   kFlagByLauncher = 32,   // kOpenTree as root: done by the launcher, before the clone or before a prepared sandbox goes on
+  kFlagInTree = 64,       // done by the launcher in the tree of kTree: there, what is a new root's is the tree's
+  kFlagFromTree = 128,    // kOpenTree: of t in that tree
   kFlagWritable = 8,      // kOpenTree, kRebind: not read-only (for the text only: attributes say it)
 };
 

@@ -45,6 +45,8 @@ struct Context {
   uint32_t host_id = 0;    // as root: uid and gid outside
   uint32_t sequence = 0;   // differs between runs that live beside each other
   int root = -1;           // init: the new root
+  int tree = -1;           // launcher: what runs share, see tree.cc
+  bool tree_is_kept = false;   // it belongs to the launcher, and is complete
   int proc = -1;           // init: the new procfs
   int ruleset = -1;        // init: Landlock
   int listener = -1;       // init: seccomp notifications
@@ -71,6 +73,9 @@ inline const char* relative(const char* path) {
   return *path == 0 ? "." : path;
 }
 
+// fsopen(2) … fsmount(2): a new file system as a detached mount; options as key, value, …, nullptr. -1 and errno.
+int new_filesystem(const char* type, const char* const* options, unsigned attributes);
+
 // Writes all of `size` bytes into an existing file; 0 or an errno.
 int write_file(int dir, const char* path, const char* data, size_t size);
 
@@ -91,6 +96,12 @@ int mask_step(Context&, const wire::Step&);
 int pivot_step(Context&, const wire::Step&);
 int seal_root_step(Context&, const wire::Step&);
 int no_nested_userns_step(Context&, const wire::Step&);
+
+int tree_step(Context&, const wire::Step&);
+int keep_tree_step(Context&, const wire::Step&);
+int apply_in_tree(Context&, const wire::Step&, StepFunction);   // a step with kFlagInTree
+int open_from_tree(Context&, const wire::Step&);                // kOpenTree with kFlagFromTree
+void release_tree(Context&);                                    // closes a tree that was not kept
 
 int clone_step(Context&, const wire::Step&);
 int map_ids_by_parent_step(Context&, const wire::Step&);

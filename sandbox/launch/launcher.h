@@ -90,6 +90,7 @@ void prepare_spare(const wire::PlanHeader* plan);    // nobody's yet: taken by t
 
 // prepared.cc
 const uint8_t* keep_early(Run& run, const uint8_t* bytes, size_t size);   // a copy that lasts while the run is prepared, or nullptr
+bool same_steps(const Plan& a, uint32_t begin_a, const Plan& b, uint32_t begin_b, uint32_t count);
 uint32_t steps_ahead(const Run& run, const Plan& plan);   // how many first steps of `plan` the run's process has behind it; asked once
 Run* fitting_spare(const Request& request);               // a prepared sandbox that is nobody's and begins like the request's plan
 int hand_over(const Run& run, const Context& context);    // the rest of the plan, with all that the waiting process has not got yet

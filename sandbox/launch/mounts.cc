@@ -27,22 +27,6 @@ int attach(int tree, int target) {
   return error_of(syscall(kernel::kSysMoveMount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
-// fsopen(2) … fsmount(2): a new file system as a detached mount; options as key, value, …, nullptr. -1 and errno.
-int new_filesystem(const char* type, const char* const* options, unsigned attributes) {
-  int context = static_cast<int>(syscall(kernel::kSysFsopen, type, 1 /* FSOPEN_CLOEXEC */));
-  if (context < 0) return -1;
-  bool good = true;
-  for (; good && *options != nullptr; options += 2) {
-    good = syscall(kernel::kSysFsconfig, context, FSCONFIG_SET_STRING, options[0], options[1], 0) == 0;
-  }
-  good = good && syscall(kernel::kSysFsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
-  int mount = good ? static_cast<int>(syscall(kernel::kSysFsmount, context, 1 /* FSMOUNT_CLOEXEC */, attributes)) : -1;
-  int error = errno;
-  close(context);
-  errno = error;
-  return mount;
-}
-
 enum class Kind { kFolder, kFile };
 
 // One path component below `dir`, made where it is missing. Takes ownership of `dir`.
@@ -106,6 +90,21 @@ int attach_new(const Context& context, int mount, const char* path) {
 
 }  // namespace
 
+int new_filesystem(const char* type, const char* const* options, unsigned attributes) {
+  int context = static_cast<int>(syscall(kernel::kSysFsopen, type, 1 /* FSOPEN_CLOEXEC */));
+  if (context < 0) return -1;
+  bool good = true;
+  for (; good && *options != nullptr; options += 2) {
+    good = syscall(kernel::kSysFsconfig, context, FSCONFIG_SET_STRING, options[0], options[1], 0) == 0;
+  }
+  good = good && syscall(kernel::kSysFsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
+  int mount = good ? static_cast<int>(syscall(kernel::kSysFsmount, context, 1 /* FSMOUNT_CLOEXEC */, attributes)) : -1;
+  int error = errno;
+  close(context);
+  errno = error;
+  return mount;
+}
+
 int open_beneath(int dir, const char* path, uint64_t extra_flags) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC | extra_flags;
@@ -114,7 +113,10 @@ int open_beneath(int dir, const char* path, uint64_t extra_flags) {
 }
 
 int open_tree_step(Context& context, const wire::Step& step) {
-  int source = open_beneath(AT_FDCWD, context.plan.text(step.text), 0);
+  if ((step.flags & wire::kFlagFromTree) != 0) return open_from_tree(context, step);
+  const char* path = context.plan.text(step.text);
+  const bool own = (step.flags & wire::kFlagOwnRoot) != 0;
+  int source = open_beneath(own ? context.root : AT_FDCWD, own ? relative(path) : path, 0);
   if (source < 0) return errno;
   int tree = clone_tree(source);
   if (tree < 0) return close_and(source, errno);

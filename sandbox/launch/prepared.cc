@@ -36,13 +36,17 @@ bool fits(const Plan& early, const Plan& plan) {
   const wire::PlanHeader& b = plan.header();
   if (a.uid_first != b.uid_first || a.uid_count != b.uid_count || a.step_count >= b.step_count) return false;
   if (b.fault != wire::Fault::kNone && b.fault_step <= a.step_count) return false;
-  for (uint32_t i = 0; i < a.step_count; ++i) {
-    if (!same_step(early, early.step(i), plan, plan.step(i))) return false;
-  }
-  return true;
+  return same_steps(early, 0, plan, 0, a.step_count);
 }
 
 }  // namespace
+
+bool same_steps(const Plan& a, uint32_t begin_a, const Plan& b, uint32_t begin_b, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!same_step(a, a.step(begin_a + i), b, b.step(begin_b + i))) return false;
+  }
+  return true;
+}
 
 const uint8_t* keep_early(Run& run, const uint8_t* bytes, size_t size) {
   if (size > kMaxEarlyBytes || !valid_plan(bytes, size)) return nullptr;

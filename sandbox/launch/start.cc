@@ -16,7 +16,7 @@ constexpr StepFunction kSteps[] = {
     loopback_up_step,  listen_step,          hostname_step,       map_ids_by_self_step,   await_maps_step,   become_user_step,
     detach_step,       new_root_step,        folder_step,         symlink_step,           file_step,
     attach_step,       rebind_step,          proc_step,           pts_step,               mask_step,
-    no_nested_userns_step, pivot_step,  seal_root_step,  rlimit_step,         affinity_step,          drop_bounding_step,  drop_capabilities_step,
+    no_nested_userns_step, pivot_step,  seal_root_step,  tree_step,           keep_tree_step,      rlimit_step,         affinity_step,          drop_bounding_step,  drop_capabilities_step,
     no_new_privileges_step, landlock_ruleset_step, landlock_allow_step, landlock_restrict_step, close_descriptors_step,
     seccomp_step,
 };
@@ -34,7 +34,7 @@ int apply_step(Context& context, uint32_t index) {
   int error = injected_fault(context.plan.header(), index);
   if (error != 0) return error;
   if (op == 0 || op >= sizeof kSteps / sizeof *kSteps) return EINVAL;
-  error = kSteps[op](context, step);
+  error = (step.flags & wire::kFlagInTree) != 0 ? apply_in_tree(context, step, kSteps[op]) : kSteps[op](context, step);
   return error == ENOENT && (step.flags & wire::kFlagOptional) != 0 ? 0 : error;
 }
 
@@ -125,6 +125,7 @@ Context make_context(const uint8_t* plan, Request& request, int taken, const Run
 }
 
 void release(Context& context) {
+  release_tree(context);
   close_all(context.slots, wire::kMaxSlots);
   close_all(context.stdio, 3);
 }

@@ -44,7 +44,7 @@ TEST_CASE("a step that fails refuses the run and is named") {
 }
 
 TEST_CASE("so does one that fails in a sandbox that was begun ahead") {
-  const WholePlan plan(WholePlan::Shape::kVenv);
+  const WholePlan plan(WholePlan::Shape::kVenv, Ahead::kYes);
   auto engine = Engine::create();
   REQUIRE(engine);
   REQUIRE(engine->run(request(ScratchFolder(), {"true"})).exit_code == 0);

@@ -41,9 +41,9 @@ int run_once(Engine& engine, const RunRequest& run) {
   return waiting;
 }
 
-std::uint32_t early_steps(Engine& engine, const RunRequest& request) {
+std::uint32_t early_steps(const RunRequest& request, Ahead ahead) {
   std::uint32_t count = 0;
-  const auto plan = nlohmann::json::parse(*engine.plan_json(request));
+  const auto plan = nlohmann::json::parse(*Engine::plan_json(request, {}, ahead));
   for (const auto& step : plan["steps"]) count += step["may_be_ahead"] ? 1 : 0;
   return count;
 }
@@ -59,7 +59,7 @@ TEST_CASE("a single run begins its sandbox while its folders are looked at, and 
     const RunReport report = engine->run(run);
     CHECK(report.out.text == report.run_id + "\n");
     const bool v2 = report.enforced.memory == sandbox::Holder::kCgroup2;  // there it is born in a group of its own
-    CHECK(report.prepared_steps == (v2 ? 0 : early_steps(*engine, run)));
+    CHECK(report.prepared_steps == (v2 ? 0 : early_steps(run, Ahead::kNo)));
     CHECK(engine->sandboxes_ahead() == 0);
   }
   run.workspace = workspace.path() + "/missing";
@@ -74,7 +74,7 @@ TEST_CASE("the second run finds a prepared sandbox, and nothing of the first") {
   const RunRequest write = request(workspace, {"/bin/sh", "-c", "echo secret > /tmp/left; echo secret > $HOME/left; echo x > /dev/shm/left"});
   run_once(*engine, write);
   const RunReport second = engine->run(request(workspace, {"/bin/sh", "-c", "ls -A /tmp /dev/shm $HOME; echo $WARDENV_RUN_ID"}));
-  CHECK(second.prepared_steps == early_steps(*engine, write));
+  CHECK(second.prepared_steps == early_steps(write, Ahead::kYes));
   CHECK(second.out.text.find("left") == std::string::npos);
   CHECK(second.out.text.find(second.run_id) != std::string::npos);
 }
@@ -132,8 +132,8 @@ TEST_CASE("a step that fails after the prepared ones refuses the run and is name
   auto engine = Engine::create();
   REQUIRE(engine);
   RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
-  const std::uint32_t early = early_steps(*engine, run);
-  const auto steps = static_cast<std::uint32_t>(nlohmann::json::parse(*engine->plan_json(run))["steps"].size());
+  const std::uint32_t early = early_steps(run, Ahead::kYes);
+  const auto steps = static_cast<std::uint32_t>(nlohmann::json::parse(*Engine::plan_json(run, {}, Ahead::kYes))["steps"].size());
   REQUIRE(early > 30);
   int prepared = 0;
   for (std::uint32_t step = early + 1; step <= steps; ++step) {

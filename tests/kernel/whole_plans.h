@@ -23,7 +23,7 @@ class WholePlan {
     kVenv,    // a venv below the workspace, named egress, a clock namespace
     kNoVenv,  // neither
   };
-  explicit WholePlan(Shape shape);
+  explicit WholePlan(Shape shape, engine::Ahead ahead = engine::Ahead::kNo);   // of which kind of engine it is the plan
   [[nodiscard]] const char* name() const { return shape_ == Shape::kVenv ? "venv, egress" : "no venv"; }
   [[nodiscard]] const engine::RunRequest& request() const { return request_; }
   [[nodiscard]] engine::RunRequest request_with(std::uint32_t step, wire::Fault fault) const;
@@ -34,7 +34,7 @@ class WholePlan {
   [[nodiscard]] bool ran() const;
 
  private:
-  void plan();
+  void plan(engine::Ahead ahead);
 
   Shape shape_;
   ScratchFolder workspace_;

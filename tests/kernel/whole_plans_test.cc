@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using namespace wardenv::engine;
 
 // The venv lies in a folder of the workspace, so that there is a way to hold, and needs no more than a venv must have.
-WholePlan::WholePlan(Shape shape) : shape_(shape), request_(testing::request(workspace_, {"touch", "ran"})) {
+WholePlan::WholePlan(Shape shape, Ahead ahead) : shape_(shape), request_(testing::request(workspace_, {"touch", "ran"})) {
   fs::create_directories(workspace_.path() + "/.git/hooks");
   fs::create_directories(workspace_.path() + "/.vscode");
   workspace_.write(".git/config", "[core]\n");
@@ -31,7 +31,7 @@ WholePlan::WholePlan(Shape shape) : shape_(shape), request_(testing::request(wor
     request_.egress.rules = {*parse_egress_rule("example.org")};
     request_.clock = sandbox::Clock::kOwnNamespace;
   }
-  plan();
+  plan(ahead);
 }
 
 namespace {
@@ -48,8 +48,8 @@ PlannedStep planned(const nlohmann::json& step) {
 
 }  // namespace
 
-void WholePlan::plan() {
-  const auto text = Engine::plan_json(request_);
+void WholePlan::plan(Ahead ahead) {
+  const auto text = Engine::plan_json(request_, {}, ahead);
   if (!text) throw std::runtime_error(text.error().message);
   const nlohmann::json document = nlohmann::json::parse(*text);
   for (const auto& step : document["steps"]) steps_.push_back(planned(step));

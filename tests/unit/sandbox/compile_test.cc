@@ -66,6 +66,9 @@ TEST_CASE("plans are as the golden files say") {
   HostFacts v2 = user_facts();
   v2.cgroup = {.kind = CgroupKind::kV2, .memory_dir = "/sys/fs/cgroup/mine"};
   CHECK(testing::compare_golden("plan/user-cgroup2.txt", text(small_spec(), v2)) == "");
+  HostFacts resident = root_facts();
+  resident.shared_trees = true;
+  CHECK(testing::compare_golden("plan/root-shared.txt", text(small_spec(), resident)) == "");
   SandboxSpec host_network = small_spec();
   host_network.network = Network::kHost;
   host_network.clock = Clock::kOwnNamespace;
@@ -109,8 +112,39 @@ TEST_CASE("a plan survives its bytes") {
   }
 }
 
+TEST_CASE("only root's resident launcher shares a tree, and only where nothing of the run lies in it") {
+  HostFacts facts = root_facts();
+  facts.shared_trees = true;
+  const auto shares = [&](const SandboxSpec& spec) {
+    const auto plan = compile(spec, facts);
+    REQUIRE(plan);
+    return std::any_of(plan->steps.begin(), plan->steps.end(), [](const PlanStep& step) { return step.op == wire::Op::kTree; });
+  };
+  CHECK(shares(small_spec()));
+  for (const char* target : {"/etc/wardenv/ca.pem", "/etc", "/var/lib/x", "/dev/x"}) {
+    SandboxSpec spec = small_spec();
+    spec.mounts.push_back({.source = "/srv/x", .target = target});
+    INFO(target);
+    CHECK_FALSE(shares(spec));
+  }
+  SandboxSpec linked = small_spec();
+  linked.symlinks.push_back({"/var/current", "/srv/project"});
+  CHECK_FALSE(shares(linked));
+  SandboxSpec home = small_spec();
+  home.home = "/var/home";
+  CHECK_FALSE(shares(home));
+  facts.uid = 1234;
+  CHECK_FALSE(shares(small_spec()));
+}
+
+HostFacts resident_facts() {
+  HostFacts facts = root_facts();
+  facts.shared_trees = true;
+  return facts;
+}
+
 TEST_CASE("what is applied ahead depends on nothing of the single run") {
-  for (const HostFacts& facts : {root_facts(), user_facts()}) {
+  for (const HostFacts& facts : {root_facts(), resident_facts(), user_facts()}) {
     SandboxSpec other = small_spec();
     other.argv = {"true"};
     other.env = {"PATH=/usr/bin", "WARDENV_RUN_ID=other"};

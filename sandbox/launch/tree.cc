@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every run of a resident launcher sees alike (the system's part of /etc, /dev, empty covers) is one tree of ours: made once, cloned for each
+// run by one call. Nobody inside can write it: its mounts are read-only, and its owner is the launcher's user, who is nobody in a sandbox. It is
+// made again when a plan asks for another one, when one of the host's files in it was replaced, and after half a minute.
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include "sandbox/launch/launcher.h"
+
+namespace wardenv::launch {
+namespace {
+
+constexpr uint64_t kMaxAgeMs = 30'000;
+constexpr uint32_t kMaxKeptBytes = 32 * 1024;
+constexpr int kMaxSources = 64;
+
+// Zeros: nothing is there.
+struct HostFile {
+  dev_t device;
+  ino_t inode;
+};
+
+int kept = -1;
+uint64_t kept_since = 0;
+alignas(16) uint8_t kept_plan[kMaxKeptBytes];   // of which it is the tree
+HostFile sources[kMaxSources];                    // as they were right before they were opened
+
+struct Range {
+  uint32_t begin;
+  uint32_t end;
+};
+
+// The steps from kTree to kKeepTree.
+Range tree_of(const Plan& plan) {
+  Range range{0, 0};
+  for (uint32_t i = 0; i < plan.header().step_count; ++i) {
+    if (plan.step(i).op == wire::Op::kTree) range.begin = i;
+    if (plan.step(i).op == wire::Op::kKeepTree) range.end = i + 1;
+  }
+  return range;
+}
+
+HostFile look_at(const char* path) {
+  struct stat status {};
+  if (fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) < 0) return {0, 0};
+  return {status.st_dev, status.st_ino};
+}
+
+// Calls `each` with every source and its place, until it answers false.
+template <class Each>
+bool for_sources(const Plan& plan, const Range& range, Each each) {
+  int place = 0;
+  for (uint32_t i = range.begin; i < range.end; ++i) {
+    if (plan.step(i).op != wire::Op::kOpenTree) continue;
+    if (place == kMaxSources || !each(plan.text(plan.step(i).text), sources[place++])) return false;
+  }
+  return true;
+}
+
+bool is_kept(const Plan& plan, const Range& range) {
+  if (kept < 0 || now_ms() - kept_since > kMaxAgeMs) return false;
+  const Plan before{kept_plan};
+  const Range old = tree_of(before);
+  if (old.end - old.begin != range.end - range.begin || !same_steps(before, old.begin, plan, range.begin, range.end - range.begin)) return false;
+  return for_sources(plan, range, [](const char* path, const HostFile& known) {
+    const HostFile now = look_at(path);
+    return now.device == known.device && now.inode == known.inode;
+  });
+}
+
+void drop_kept() {
+  close_and(kept, 0);
+  kept = -1;
+}
+
+}  // namespace
+
+int tree_step(Context& context, const wire::Step&) {
+  release_tree(context);   // of an earlier attempt
+  const Range range = tree_of(context.plan);
+  context.tree_is_kept = is_kept(context.plan, range);
+  if (context.tree_is_kept) return context.tree = kept, 0;
+  drop_kept();
+  const auto note = [](const char* path, HostFile& source) { return source = look_at(path), true; };
+  if (!for_sources(context.plan, range, note)) return E2BIG;
+  umask(022);
+  const char* options[] = {"size", "1m", "nr_inodes", "1k", "mode", "0755", nullptr};
+  context.tree = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  return context.tree < 0 ? errno : 0;
+}
+
+// A plan that is too long to be remembered has a tree of its own.
+int keep_tree_step(Context& context, const wire::Step& step) {
+  const int error = seal_root_step(context, step);
+  const uint32_t size = context.plan.header().size;
+  if (error != 0 || size > kMaxKeptBytes) return error;
+  memcpy(kept_plan, context.plan.bytes, size);
+  kept = context.tree;
+  kept_since = now_ms();
+  context.tree_is_kept = true;
+  return 0;
+}
+
+int apply_in_tree(Context& context, const wire::Step& step, StepFunction function) {
+  if (context.tree_is_kept) return 0;
+  if (context.tree < 0) return EBADF;
+  const int root = context.root;
+  context.root = context.tree;
+  const int error = function(context, step);
+  context.root = root;
+  return error;
+}
+
+int open_from_tree(Context& context, const wire::Step& step) {
+  constexpr unsigned kClone = 1, kRecursive = 0x8000;   // OPEN_TREE_CLONE, AT_RECURSIVE
+  if (context.tree < 0) return EBADF;
+  const char* path = relative(context.plan.text(step.text));
+  const int tree = static_cast<int>(syscall(kernel::kSysOpenTree, context.tree, path, kClone | kRecursive | O_CLOEXEC));
+  if (tree < 0) return errno;
+  close_and(context.slots[step.slot], 0);   // of an earlier attempt
+  context.slots[step.slot] = tree;
+  return 0;
+}
+
+void release_tree(Context& context) {
+  if (!context.tree_is_kept) close_and(context.tree, 0);
+  context.tree = -1;
+  context.tree_is_kept = false;
+}
+
+}  // namespace wardenv::launch

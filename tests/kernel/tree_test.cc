@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runs of one launcher see alike comes from one tree: the same for all, written by none, and made anew where the host's files are.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "sandbox/host_facts.h"
+#include "sandbox/launcher_client.h"
+#include "sandbox/plan.h"
+#include "tests/kernel/support.h"
+#include "tests/support/catch.h"
+
+using namespace wardenv;
+using namespace wardenv::engine;
+using namespace wardenv::testing;
+
+namespace {
+
+// Only root's launcher, on Linux 6.15 and newer, has such a tree.
+bool has_tree() { return ::geteuid() == 0 && sandbox::can_nest_trees(); }
+
+nlohmann::json steps_of(const RunRequest& run, Ahead ahead) { return nlohmann::json::parse(*Engine::plan_json(run, {}, ahead))["steps"]; }
+
+bool is_in_tree(const nlohmann::json& step) {
+  const std::string what = step["do"];
+  return what == "tree" || what == "keep-tree" || step.value("with", "").find("-tree") != std::string::npos;
+}
+
+// What `cat /etc/marked` says in a sandbox that sees `source` there, as a part of the system.
+class Cat {
+ public:
+  explicit Cat(const std::string& source) : launcher_(sandbox::LauncherClient::start(*sandbox::find_launcher())) {
+    auto facts = sandbox::probe_host();
+    facts->cgroup = {.why_not = "not here"};
+    facts->shared_trees = true;
+    sandbox::SandboxSpec spec;
+    spec.argv = {"/usr/bin/cat", "/etc/marked"};
+    spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true}, {.source = source, .target = "/etc/marked", .optional = true, .stable = true}};
+    spec.symlinks = {{"/lib", "usr/lib", true}, {"/lib64", "usr/lib64", true}};
+    plan_ = *sandbox::encode(*sandbox::compile(spec, *facts));
+  }
+
+  std::string operator()() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const UniqueFd out(ends[0]);
+    UniqueFd in(ends[1]);
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    auto control = launcher_->submit(plan_, {null.get(), in.get(), null.get(), {}});
+    REQUIRE(control);
+    in.reset();
+    wire::Event event{};
+    while (::recv(control->get(), &event, sizeof event, 0) > 0 && event.kind == wire::EventKind::kDenied) {}
+    CHECK(event.kind == wire::EventKind::kEnded);
+    char text[64];
+    const ssize_t got = ::read(out.get(), text, sizeof text);
+    return {text, static_cast<std::size_t>(got > 0 ? got : 0)};
+  }
+
+ private:
+  Result<sandbox::LauncherClient> launcher_;
+  std::vector<std::uint8_t> plan_;
+};
+
+}  // namespace
+
+TEST_CASE("control: a resident engine has a tree where it can, a single run has none") {
+  ScratchFolder workspace;
+  const RunRequest run = request(workspace, {"/usr/bin/true"});
+  const auto resident = steps_of(run, Ahead::kYes);
+  const auto single = steps_of(run, Ahead::kNo);
+  CHECK(std::any_of(resident.begin(), resident.end(), is_in_tree) == has_tree());
+  CHECK(std::none_of(single.begin(), single.end(), is_in_tree));
+}
+
+TEST_CASE("no run writes what all runs see") {
+  ScratchFolder workspace;
+  auto engine = Engine::create();
+  REQUIRE(engine);
+  const std::string look = "cd /etc && ls -A /etc /dev /var /var/empty && cat passwd group hosts hostname nsswitch.conf resolv.conf shells";
+  const std::string attack =
+      "exec 2>/dev/null; for i in /etc /dev /var /var/empty; do echo x >$i/new && echo wrote $i; mkdir $i/d && echo made $i; chmod 777 $i && echo opened $i; done;"
+      "for i in /etc/hosts /etc/passwd /var/none; do echo x >>$i && echo wrote $i; rm -f $i && echo removed $i; chmod 666 $i && echo opened $i; touch $i && echo touched $i;"
+      "mv $i /tmp/x && echo moved $i; done; ln -sf x /etc/localtime && echo linked; rm -f /dev/null /dev/fd && echo removed;"
+      "echo x >/tmp/control && echo control; echo x >/dev/shm/control && echo control; echo x >/dev/null && echo control";
+  const RunReport before = engine->run(request(workspace, {"/bin/sh", "-c", look}));
+  const RunReport attacked = engine->run(request(workspace, {"/bin/sh", "-c", attack}));
+  CHECK(attacked.out.text == "control\ncontrol\ncontrol\n");
+  const RunReport after = engine->run(request(workspace, {"/bin/sh", "-c", look}));
+  REQUIRE(before.out.text.find("wardenv:x:1000") != std::string::npos);
+  CHECK(after.out.text == before.out.text);
+  CHECK(engine->run(request(workspace, {"/bin/sh", "-c", "ls -A /dev/shm"})).out.text.empty());
+}
+
+TEST_CASE("a step of the tree that fails refuses the run and is named, also where the tree is there already") {
+  if (!has_tree()) return;
+  ScratchFolder workspace;
+  RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
+  const auto steps = steps_of(run, Ahead::kYes);
+  for (const bool made : {false, true}) {
+    auto engine = Engine::create();
+    REQUIRE(engine);
+    if (made) REQUIRE(engine->run(request(workspace, {"/usr/bin/true"})).exit_status == 0);
+    for (const auto& step : steps) {
+      if (!is_in_tree(step)) continue;
+      run.fault = {.step = step["n"], .kind = wire::Fault::kFail, .sys_errno = EIO};
+      const RunReport report = engine->run(run);
+      REQUIRE(report.error);
+      INFO(report.error->message);
+      CHECK(report.outcome == Outcome::kSetupFailed);
+      CHECK(report.error->message.rfind("step " + std::to_string(run.fault.step) + " of " + std::to_string(steps.size()) + ": ", 0) == 0);
+    }
+    run.fault = {};
+    CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
+    CHECK(engine->run(request(workspace, {"/usr/bin/true"})).exit_status == 0);
+  }
+}
+
+TEST_CASE("the tree is made anew when a file of the host comes, is replaced or goes") {
+  if (!has_tree()) return;
+  ScratchFolder host;
+  const std::string file = host.path() + "/marked";
+  Cat cat(file);
+  CHECK(cat().empty());
+  host.write("marked", "one");
+  CHECK(cat() == "one");
+  CHECK(cat() == "one");
+  host.write("other", "two");
+  REQUIRE(std::rename((host.path() + "/other").c_str(), file.c_str()) == 0);
+  CHECK(cat() == "two");
+  REQUIRE(::unlink(file.c_str()) == 0);
+  CHECK(cat().empty());
+}
+
+TEST_CASE("a launcher keeps one tree, whatever plans come in turn") {
+  if (!has_tree()) return;
+  ScratchFolder workspace;
+  auto engine = Engine::create();
+  REQUIRE(engine);
+  std::size_t most = 0;
+  for (int i = 0; i < 12; ++i) {
+    RunRequest run = request(workspace, {"/usr/bin/true"});
+    run.degradable.cpu = i % 2 == 0;
+    run.limits.tmp_bytes = static_cast<std::uint64_t>(8 + i % 3) << 20;
+    REQUIRE(engine->run(run).exit_status == 0);
+    if (i < 6) most = std::max(most, descriptors_of(engine->launcher_pid()));
+  }
+  CHECK(eventually([&] { return descriptors_of(engine->launcher_pid()) <= most; }));
+}
