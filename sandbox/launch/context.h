@@ -30,6 +30,10 @@ struct Plan {
   }
 };
 
+// The whole plan in the sandbox's first process, and behind it room for what is made of it.
+inline constexpr size_t kMaxStrings = size_t{2} * 16384;
+extern uint8_t sandbox_plan[wire::kMaxPlanBytes + 1 + (kMaxStrings + 1) * sizeof(char*)];
+
 // True where every offset, count and string of the datagram lies inside it.
 bool valid_plan(const uint8_t* bytes, size_t size);
 

@@ -95,24 +95,27 @@ void exec_command(const Plan& plan, char** argv, char** env, ExecResult& result)
   }
 }
 
-// Points an array of strings into the plan. The memory lasts as long as the process.
-char** string_array(const Plan& plan, uint32_t array, uint32_t count) {
-  static char* storage[2 * 16384];
-  static uint32_t used = 0;
-  if (used + count + 1 > sizeof storage / sizeof *storage) return nullptr;
-  char** strings = storage + used;
-  used += count + 1;
-  for (uint32_t i = 0; i < count; ++i) strings[i] = const_cast<char*>(plan.text_at(array, i));
-  strings[count] = nullptr;
+// Where no string of the plan is any more, on a page that is there already: no memory is cheaper.
+char** behind(const Plan& plan) {
+  const auto end = reinterpret_cast<uintptr_t>(sandbox_plan + plan.header().size);
+  return reinterpret_cast<char**>((end + sizeof(char*) - 1) / sizeof(char*) * sizeof(char*));
+}
+
+// Points an array of strings into the plan; `next` is where it goes, and then where the next one may.
+char** string_array(const Plan& plan, uint32_t array, uint32_t count, char**& next) {
+  char** strings = next;
+  for (uint32_t i = 0; i < count; ++i) *next++ = const_cast<char*>(plan.text_at(array, i));
+  *next++ = nullptr;
   return strings;
 }
 
 // The parent sleeps until the child has executed the command or given up, so `result` needs no pipe (vfork(2)).
 pid_t start_command(const Plan& plan, ExecResult& result) {
   const wire::PlanHeader& header = plan.header();
-  char** argv = string_array(plan, header.argv, header.argv_count);
-  char** env = string_array(plan, header.env, header.env_count);
-  if (argv == nullptr || env == nullptr) return result.error = E2BIG, -1;
+  if (size_t{header.argv_count} + header.env_count + 2 > kMaxStrings) return result.error = E2BIG, -1;
+  char** next = behind(plan);
+  char** argv = string_array(plan, header.argv, header.argv_count, next);
+  char** env = string_array(plan, header.env, header.env_count, next);
   pid_t pid = vfork();
   if (pid == 0) {
     setsid();
@@ -155,6 +158,8 @@ void tell_end(int status) {
 
 }  // namespace
 
+alignas(16) uint8_t sandbox_plan[wire::kMaxPlanBytes + 1 + (kMaxStrings + 1) * sizeof(char*)];
+
 void send_frame(int socket, const wire::Frame& frame, const int* fds, int fd_count) {
   iovec data{const_cast<wire::Frame*>(&frame), sizeof frame};
   alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {};
@@ -189,9 +194,8 @@ int keep_only(const int* fds, int count) {
 }
 
 void await_rest(Context& context) {
-  static uint8_t plan[wire::kMaxPlanBytes + 1];
   wire::Rest rest{};
-  iovec data[] = {{&rest, sizeof rest}, {plan, sizeof plan}};
+  iovec data[] = {{&rest, sizeof rest}, {sandbox_plan, wire::kMaxPlanBytes + 1}};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof rest.place)];
   msghdr message{};
   message.msg_iov = data;
@@ -212,7 +216,7 @@ void await_rest(Context& context) {
   for (int i = 0; i < rest.count; ++i) {
     (rest.place[i] < 3 ? context.stdio[rest.place[i]] : context.slots[rest.place[i] - 3]) = fds[i];
   }
-  context.plan.bytes = plan;
+  context.plan.bytes = sandbox_plan;
 }
 
 // Never a socket, which may be one that we take orders from, nor a folder, from which there is a way out.

@@ -57,7 +57,7 @@ struct Run {
   uint64_t peak_memory = 0;
   uint32_t peak_processes = 0;
   int denied_count = 0;
-  Denied denied[kMaxDenied];
+  Denied denied[kMaxDenied];  // last: see make_fresh
 };
 
 enum class Source : uint32_t { kEngine, kControl, kStatus, kProcess, kListener };
@@ -77,6 +77,7 @@ enum class Order { kNothing, kGo, kCancel };
 Run& run_at(uint32_t index);
 Run* take_run();       // a fresh entry, free as long as nobody sets its state; nullptr where all are taken
 uint32_t index_of(const Run& run);
+void make_fresh(Run& run);
 int watch(int fd, Source source, uint32_t run);
 void watch_no_more(int fd);
 void forget(int fd);   // out of the event set, and closed

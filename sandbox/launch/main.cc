@@ -3,6 +3,7 @@
 // Single-threaded: the death signal of each init is tied to this thread. End-of-file on descriptor 0 kills everything.
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -19,16 +20,23 @@ void sooner(uint64_t& next, uint64_t at) {
   if (at < next) next = at;
 }
 
+constexpr size_t kPage = 4096;
+
+// No sandbox gets a copy of this: what is not there need not be copied when we write to it (fork(2)), and tells nothing of other runs.
 // Entries are zero, and their pages do not exist, until one is taken: a launcher that makes one sandbox pays for one.
-alignas(Run) uint8_t room[kMaxRuns * sizeof(Run)];
+struct alignas(kPage) Own {
+  alignas(Run) uint8_t room[kMaxRuns * sizeof(Run)];
+  alignas(16) uint8_t datagram[wire::kMaxPlanBytes + 1];
+};
+Own own;
+const Run kFresh{};
 uint32_t ever_taken = 0;   // entries from here on never were
 int epoll = -1;
 pid_t engine = -1;        // who started us, and alone gives orders
-alignas(16) uint8_t datagram[wire::kMaxPlanBytes + 1];
 
 // A prepared sandbox is started, or its engine has lost interest.
 void note_prepared_control(Run& run) {
-  Request request{.plan = datagram};
+  Request request{.plan = own.datagram};
   switch (receive(run.control, request)) {
     case Received::kNothing: return;
     case Received::kPlan: return start_prepared(run, request);
@@ -86,7 +94,7 @@ int tend_runs() {
 
 // False at end-of-file: the engine is gone.
 bool take_request() {
-  Request request{.plan = datagram};
+  Request request{.plan = own.datagram};
   switch (receive(kEngineFd, request)) {
     case Received::kPlan: start(request); return true;
     case Received::kNothing:
@@ -111,15 +119,18 @@ void reset_signals() {
 
 }  // namespace
 
-Run& run_at(uint32_t index) { return reinterpret_cast<Run*>(room)[index]; }
+Run& run_at(uint32_t index) { return reinterpret_cast<Run*>(own.room)[index]; }
 uint32_t index_of(const Run& run) { return static_cast<uint32_t>(&run - &run_at(0)); }
+
+// What is refused is counted from nothing; the list itself need not be touched.
+void make_fresh(Run& run) { memcpy(static_cast<void*>(&run), &kFresh, offsetof(Run, denied)); }
 
 Run* take_run() {
   uint32_t index = 0;
   while (index < ever_taken && run_at(index).state != State::kFree) ++index;
   if (index == kMaxRuns) return nullptr;
   if (index == ever_taken) ++ever_taken;
-  run_at(index) = Run{};
+  make_fresh(run_at(index));
   return &run_at(index);
 }
 
@@ -205,6 +216,7 @@ Order take_order(int control_socket) {
 // In a process group of its own: what a terminal sends to the engine's is for the engine to judge.
 int serve(const wire::PlanHeader* spare) {
   reset_signals();
+  madvise(&own, sizeof own, MADV_DONTFORK);
   setpgid(0, 0);
   engine = getppid();
   epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -14,11 +14,15 @@ constexpr int kMaxPrepared = 8;
 Run* early_runs[kMaxPrepared];
 alignas(16) uint8_t early_plans[kMaxPrepared][kMaxEarlyBytes];
 
-int free_place() {
-  for (int i = 0; i < kMaxPrepared; ++i) {
-    if (early_runs[i] == nullptr || early_runs[i]->state != State::kPrepared) return i;
+// Best one with the same plan in it: a page that is not written is one that sandboxes and we go on sharing.
+int free_place(const uint8_t* bytes, size_t size) {
+  int any = -1;
+  for (int i = kMaxPrepared - 1; i >= 0; --i) {
+    if (early_runs[i] != nullptr && early_runs[i]->state == State::kPrepared) continue;
+    if (memcmp(early_plans[i], bytes, size) == 0) return i;
+    any = i;
   }
-  return -1;
+  return any;
 }
 
 bool same_text(const Plan& a, const wire::Step& x, const Plan& b, const wire::Step& y) {
@@ -50,9 +54,9 @@ bool same_steps(const Plan& a, uint32_t begin_a, const Plan& b, uint32_t begin_b
 
 const uint8_t* keep_early(Run& run, const uint8_t* bytes, size_t size) {
   if (size > kMaxEarlyBytes || !valid_plan(bytes, size)) return nullptr;
-  const int place = free_place();
+  const int place = free_place(bytes, size);
   if (place < 0) return nullptr;
-  memcpy(early_plans[place], bytes, size);
+  if (memcmp(early_plans[place], bytes, size) != 0) memcpy(early_plans[place], bytes, size);
   early_runs[place] = &run;
   return early_plans[place];
 }

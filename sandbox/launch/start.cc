@@ -181,6 +181,8 @@ bool go_on(Run& run, uint32_t done, Context& context, Applied& applied) {
 
 void make_from_nothing(Run& run, Context& context, Applied& applied) {
   run.prepared_steps = 0;
+  memcpy(sandbox_plan, context.plan.bytes, context.plan.header().size);   // what came in is not there in the new process
+  context.plan.bytes = sandbox_plan;
   applied = open_sources(context, 0);
   if (applied.error == 0) applied = make_process(context);
   if (applied.error != 0) return;
@@ -193,7 +195,7 @@ void drop_process(Run& run, State state) {
   const int control = run.control;
   run.control = -1;
   discard(run);
-  run = Run{};
+  make_fresh(run);
   run.control = control;
   run.state = state;
 }
