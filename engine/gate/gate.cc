@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <mutex>
 #include <utility>
 
@@ -44,6 +43,12 @@ std::vector<std::string> deciding_files(const Edition& edition, const std::strin
   return files;
 }
 
+bool has_hook(const Admission& admission, policy::HookEvent event) {
+  if (admission.pending == nullptr) return false;
+  const auto& hooks = admission.pending->edition->document->hooks;
+  return std::any_of(hooks.begin(), hooks.end(), [&](const policy::HookSpec& hook) { return hook.event == event; });
+}
+
 std::string hook_words(const std::string& reason) { return "a hook withholds the output: " + reason; }
 
 }  // namespace
@@ -55,14 +60,8 @@ struct Gate::Impl {
   std::function<void(std::string_view)> on_notice;
   Steps steps{stores, [this](std::string_view line) { notice(line); }};
   std::unique_ptr<PolicySource> source;   // its thread and that of `steps` give notice to the last: they end first
-  std::future<void> opening;
 
   Impl(std::string state_dir, std::string quota_store) : stores(std::move(state_dir), std::move(quota_store)) {}
-
-  // What is wrong with the log is said by the call that needs it.
-  void open_log() {
-    if (stores.has_log()) opening = std::async(std::launch::async | std::launch::deferred, [this] { (void)stores.audit(); });
-  }
 
   void notice(std::string_view line) {
     std::function<void(std::string_view)> callback;
@@ -96,7 +95,6 @@ Gate::~Gate() = default;
 Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
   auto impl = std::make_unique<Impl>(options.state_dir.empty() ? state_folder() : options.state_dir, options.quota_store);
-  if (options.open_log == OpenLog::kAtOnce) impl->open_log();
   auto source = PolicySource::open(options.policy_file, options.builtin_policy);
   if (!source) return tl::unexpected(source.error());
   impl->source = std::move(*source);
@@ -144,11 +142,11 @@ Admission Gate::preview(const ToolCall& call) const {
   return std::move(judging.admission);
 }
 
-bool Gate::is_reviewed(const Admission& admission) {
-  if (admission.pending == nullptr) return false;
-  const auto& hooks = admission.pending->edition->document->hooks;
-  return std::any_of(hooks.begin(), hooks.end(), [](const policy::HookSpec& hook) { return hook.event == policy::HookEvent::kAfterRun; });
+bool Gate::takes_time(const Admission& foreseen) {
+  return !foreseen.decision.quotas.empty() || has_hook(foreseen, policy::HookEvent::kBeforeRun);
 }
+
+bool Gate::is_reviewed(const Admission& admission) { return has_hook(admission, policy::HookEvent::kAfterRun); }
 
 Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked) {
   if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");

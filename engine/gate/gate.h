@@ -21,16 +21,12 @@ namespace wardenv::engine {
 // Whether an edit of the policy file takes effect while the gate is open.
 enum class Watch { kNo, kYes };
 
-// When a log that is there already is opened: with the first call, or at once, by a thread, while the policy is read. For who has one call to make.
-enum class OpenLog { kWhenNeeded, kAtOnce };
-
 struct GateOptions {
   std::string policy_file{};     // empty: `builtin_policy`
   std::string builtin_policy{};  // the text of a policy
   std::string state_dir{};       // empty: engine's state_folder(); quotas, approvals and the audit log live there
   std::string quota_store{};     // empty: SQLite in state_dir; "memory"; or a URL of Redis (policy/quota/store.h)
   Watch watch = Watch::kNo;
-  OpenLog open_log = OpenLog::kWhenNeeded;
 };
 
 // One call of a tool, as data.
@@ -82,6 +78,9 @@ class Gate {
   // What the document alone says (admit() can only be stricter, or need what a person has to approve): no hook is asked, nothing is counted, approved or written down. For a look at what would be done;
   // finish() does nothing with it.
   [[nodiscard]] Admission preview(const ToolCall& call) const;
+
+  // Whether admit() has more to do than to write the call down: to ask hooks, or to count. REQUIRES: of preview().
+  [[nodiscard]] static bool takes_time(const Admission& foreseen);
 
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);

@@ -44,8 +44,6 @@ Result<T*> Stores::open_once(Place<T>& place, const std::function<Result<std::un
 
 Status Stores::prepare() const { return prepare_state_dir(state_dir_); }
 
-bool Stores::has_log() const { return ::access(audit_folder(state_dir_).c_str(), F_OK) == 0; }
-
 Result<policy::QuotaStore*> Stores::quota() {
   return open_once<policy::QuotaStore>(quota_, [this]() -> Result<std::unique_ptr<policy::QuotaStore>> {
     if (quota_store_ == "memory") return policy::make_memory_quota();

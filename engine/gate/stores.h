@@ -20,7 +20,6 @@ class Stores {
   Stores(std::string state_dir, std::string quota_store) : state_dir_(std::move(state_dir)), quota_store_(std::move(quota_store)) {}
 
   Status prepare() const;   // the state folder alone
-  [[nodiscard]] bool has_log() const;
   Result<policy::QuotaStore*> quota();
   Result<policy::ApprovalStore*> approvals();
   Result<AuditLog*> audit();

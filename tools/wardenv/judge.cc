@@ -11,7 +11,7 @@
 
 namespace wardenv::cli {
 
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config, engine::OpenLog open_log) {
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config) {
   if (options.policy.empty()) options.policy = config.policy;
   if (options.grant.empty()) options.grant = config.grant;
   if (!config.file.empty()) options.request.read_only_files.push_back(config.file);
@@ -22,7 +22,7 @@ Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engin
     if (!options.grant.empty()) return fail(ErrorCode::kBadInput, "--grant names a grant of a policy, and there is none", "give --policy FILE too");
     return nullptr;
   }
-  return engine::Gate::open({.policy_file = options.policy, .quota_store = config.quota_store, .open_log = open_log});
+  return engine::Gate::open({.policy_file = options.policy, .quota_store = config.quota_store});
 }
 
 engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd) {

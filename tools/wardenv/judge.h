@@ -12,7 +12,7 @@ namespace wardenv::cli {
 
 // Where there is a policy, opens the gate; none without a policy. What the configuration says of grant and policy goes into `options` where no
 // option said it.
-Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config, engine::OpenLog open_log);
+Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config);
 
 // The command as a call of run_in_venv in `cwd`, as it was asked for: nothing of it is looked up.
 engine::ToolCall call_as_asked(const RunOptions& options, const std::string& cwd);

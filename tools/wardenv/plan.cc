@@ -14,7 +14,7 @@ int judge(RunOptions& options) {
   const auto config = engine::read_config(options.config);
   if (!config) return complain(config.error());
   options.ids = config->ids;
-  auto gate = open_gate(options, *config, engine::OpenLog::kWhenNeeded);
+  auto gate = open_gate(options, *config);
   if (!gate) return complain(gate.error());
   if (*gate == nullptr) return 0;
   auto call = call_of(options);

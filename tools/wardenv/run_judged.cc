@@ -37,12 +37,14 @@ Status same_grant(const engine::Admission& foreseen, const engine::Admission& ad
 }
 
 // Where the document alone allows the call, its sandbox is made while hooks are asked, quotas reserved and the record put on disk: all of that
-// has to be done before anything enters. The policy is not watched, so both look at one edition of it.
+// has to be done before anything enters. The policy is not watched, so both look at one edition of it. Hooks and quotas are worth a thread; where
+// there is only the record to write, we do it ourselves as soon as the launcher has the plan.
 engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOptions& options, EngineOrError& engine) {
   const engine::Admission foreseen = gate.preview(call);
   const Status prepared = prepare(foreseen, options, call);
   std::optional<engine::Admission> admission;
-  auto admitting = std::async(std::launch::async | std::launch::deferred, [&] { return gate.admit(call); });
+  const auto how = engine::Gate::takes_time(foreseen) ? std::launch::async | std::launch::deferred : std::launch::deferred;
+  auto admitting = std::async(how, [&] { return gate.admit(call); });
   const auto admitted = [&]() -> Status {
     if (!admission) admission = admitting.get();
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");
@@ -51,7 +53,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOp
     WARDENV_TRY(admitted());
     return same_grant(foreseen, *admission);
   };
-  const auto answered = [&] { return admission || admitting.wait_for(std::chrono::seconds(0)) != std::future_status::timeout; };
+  const auto answered = [&] { return admission || admitting.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   const bool reviewed = engine::Gate::is_reviewed(foreseen);
   engine::RunReport report;
   const Status ready = !prepared || foreseen.allowed() ? prepared : may_enter();
@@ -69,7 +71,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, engine::ToolCall call, RunOp
 }
 
 engine::RunReport run_as_configured(EngineOrError& engine, const engine::Config& config, RunOptions& options) {
-  auto gate = open_gate(options, config, engine::OpenLog::kAtOnce);
+  auto gate = open_gate(options, config);
   if (!gate) return failed(gate.error());
   if (*gate == nullptr) return run_unjudged(engine, options);
   (*gate)->on_notice(tell);
