@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,10 +98,16 @@ std::string new_run_id() {
   return id;
 }
 
-// See RunIo: may_enter and answered.
+// See RunIo: may_enter, answered and cancel_fd.
 struct Question {
   std::function<Status()> ask;
   std::function<bool()> answered;
+  int cancel_fd = -1;
+
+  [[nodiscard]] bool cancelled() const {
+    pollfd state{cancel_fd, POLLIN, 0};
+    return cancel_fd >= 0 && ::poll(&state, 1, 0) == 1;
+  }
 };
 
 // A sandbox that was begun for this very run.
@@ -167,13 +174,14 @@ struct Engine::Impl {
     if (!input) return tl::unexpected(input.error());
     auto slot = take_slot(plan, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
-    const bool held = question.ask && !(question.answered && question.answered());
+    const bool held = question.cancelled() || (question.ask && !(question.answered && question.answered()));
     if (held) sandbox::hold(*bytes);
     else if (question.ask) WARDENV_TRY(question.ask());
     WARDENV_TRY(submit(*slot, *bytes, {input->fd(), out->write.get(), err->write.get(), slot->leaf.join_fds()}));
-    const Status may = held ? question.ask() : Status();
+    const Status may = held && question.ask ? question.ask() : Status();
     if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
-    const bool let_in = !held || sandbox::LauncherClient::let_in(slot->control);
+    // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
+    const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
     if (backstage) backstage->want(plan, ++under_way);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }
@@ -264,7 +272,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   RunReport report;
   report.run_id = asked.run_id.empty() ? new_run_id() : asked.run_id;
   RunRequest request = asked;
-  Question question{io.may_enter, io.answered};
+  Question question{io.may_enter, io.answered, io.cancel_fd};
   // Presets ask programs, in sandboxes of their own: that is entering, too.
   if (question.ask && request.network == sandbox::Network::kEgress) {
     if (const Status may = std::exchange(question.ask, nullptr)(); !may) return failed(std::move(report), may.error());

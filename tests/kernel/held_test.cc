@@ -2,6 +2,7 @@
 // A sandbox that is held is made whole, and nothing of its command is ever executed without the engine's word.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,6 +106,33 @@ TEST_CASE("an answer that is there already is asked for before the sandbox is ma
   CHECK_FALSE(held.engine->run(held.wanted, io).entered);
   CHECK_FALSE(held.ran());
   io.may_enter = []() -> Status { return {}; };
+  CHECK(held.engine->run(held.wanted, io).exit_code == 0);
+  CHECK(held.ran());
+}
+
+TEST_CASE("a run that is cancelled before the answer is never entered, however it is answered") {
+  Held held;
+  REQUIRE(held.engine);
+  const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  RunIo io;
+  io.cancel_fd = cancel.get();
+  for (int round = 0; round < 20; ++round) {
+    const bool before = round % 2 == 0;   // before the sandbox is made, or while it is held
+    const std::uint64_t one = 1;
+    if (before) REQUIRE(::write(cancel.get(), &one, sizeof one) == sizeof one);
+    io.answered = [before] { return before; };
+    io.may_enter = [&]() -> Status {
+      if (!before) REQUIRE(::write(cancel.get(), &one, sizeof one) == sizeof one);
+      return {};
+    };
+    const RunReport report = held.engine->run(held.wanted, io);
+    CHECK(report.outcome == Outcome::kCancelled);
+    CHECK_FALSE(report.entered);
+    CHECK_FALSE(held.ran());
+    std::uint64_t count = 0;
+    REQUIRE(::read(cancel.get(), &count, sizeof count) == sizeof count);
+  }
+  io = RunIo{};
   CHECK(held.engine->run(held.wanted, io).exit_code == 0);
   CHECK(held.ran());
 }
