@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ using OptionValues = std::map<std::string, std::vector<std::string>>;
 // Error kBadInput, in one line: an option that is not in the table, is given twice, or lacks its value. `hint` says where they are listed. `-h` is
 // `--help`.
 Result<OptionValues> parse_table(std::span<const OptionInfo> table, std::vector<std::string> arguments, const std::string& hint);
+
+// Error kBadInput where one of the options was given an empty value: that is a variable which was not set. Taken for "none", it would let a call run
+// that somebody wanted judged.
+Status refuse_empty(const OptionValues& values, std::initializer_list<const char*> names);
 
 // One line of help for each, what they say in column `width`.
 std::string help_lines(std::span<const OptionInfo> table, std::size_t width);

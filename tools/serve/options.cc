@@ -78,6 +78,7 @@ Result<Options> parse_options(std::vector<std::string> arguments) {
   options.help = values->contains("--help");
   options.stdio = values->contains("--stdio");
   if (options.help) return options;
+  WARDENV_TRY(tools::refuse_empty(*values, {"--policy", "--grant", "--config", "--tls-cert", "--tls-key", "--workspace", "--tools"}));
   take("--policy", options.policy);
   take("--grant", options.grant);
   take("--config", options.config);

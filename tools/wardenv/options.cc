@@ -158,7 +158,8 @@ Status choose_venv(const Values& values, RunRequest& request) {
   return {};
 }
 
-void take_judging(const Values& values, RunOptions& options) {
+Status take_judging(const Values& values, RunOptions& options) {
+  WARDENV_TRY(tools::refuse_empty(values, {"--policy", "--profile", "--grant", "--config"}));
   auto take = [&](const char* name, auto& to) {
     if (auto found = values.find(name); found != values.end()) to = found->second.front();
   };
@@ -166,6 +167,7 @@ void take_judging(const Values& values, RunOptions& options) {
   take("--profile", options.profile);
   take("--grant", options.grant);
   take("--config", options.config);
+  return {};
 }
 
 Status apply_values(const Values& values, RunOptions& options) {
@@ -182,7 +184,7 @@ Status apply_values(const Values& values, RunOptions& options) {
   }
   options.quiet = values.count("--quiet") != 0;
   for (const auto& [name, given] : values) options.asked.push_back(name.substr(2));
-  take_judging(values, options);
+  WARDENV_TRY(take_judging(values, options));
   options.request.require_cgroup = values.count("--require-cgroup") != 0;
   WARDENV_TRY(choose_network(values, options.request));
   return choose_venv(values, options.request);
