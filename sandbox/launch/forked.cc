@@ -3,6 +3,7 @@
 #include "sandbox/launch/forked.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,7 +17,13 @@
 namespace wardenv::launch {
 namespace {
 
-[[noreturn]] void become_launcher(int socket) {
+void wipe(char** strings) {
+  for (; *strings != nullptr; ++strings) memset(*strings, 0, strlen(*strings));
+}
+
+[[noreturn]] void become_launcher(int socket, char** argv) {
+  wipe(argv);
+  wipe(environ);
   const int null = open("/dev/null", O_RDWR);
   if (null < 0 || dup2(socket, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) _exit(1);
   syscall(kernel::kSysCloseRange, 3, ~0U, 0);
@@ -30,7 +37,7 @@ namespace {
 
 }  // namespace
 
-Forked fork_launcher() {
+Forked fork_launcher(char** argv) {
   int ends[2];
   const int on = 1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) return {};
@@ -41,7 +48,7 @@ Forked fork_launcher() {
   }
   remember_cpus();
   const pid_t pid = fork();
-  if (pid == 0) become_launcher(ends[1]);
+  if (pid == 0) become_launcher(ends[1], argv);
   close(ends[1]);
   if (pid > 0) return {ends[0], pid, keep_apart(pid)};
   close(ends[0]);

@@ -136,6 +136,31 @@ class BadInputTest(CliTest):
                               "--stdin", "null", "--env", "A=1", "--allow-degraded", "cpu", "--", "true")
         self.assertEqual(control.returncode, 0, control)
 
+    def test_an_empty_name_is_not_none(self):
+        for option in ("--policy", "--profile", "--grant", "--config"):
+            for spelt in ([option, ""], [option + "="]):
+                with self.subTest(spelt=spelt):
+                    self.assert_refused(self.run_it("--no-venv", *spelt, "--", "/usr/bin/touch", "ran"), option)
+        for option in ("--policy", "--grant", "--config", "--workspace"):
+            done = wardenv("serve", "--stdio", option, "", cwd=self.workspace)
+            self.assertEqual((done.returncode, option in done.stderr), (125, True), done)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
+    def test_the_first_process_inside_shows_nothing_of_our_command_line(self):
+        show = ["/bin/sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline; echo; tr '\\0' ' ' < /proc/$$/cmdline"]
+        for judged in (False, True):
+            options = ["--no-venv", "--timeout", "29s"]
+            if judged:
+                policy = os.path.join(self.workspace, "p.json")
+                with open(policy, "w", encoding="utf-8") as file:
+                    json.dump({"version": "1", "default": "allow", "tools": {}}, file)
+                options += ["--policy", policy]
+            done = self.run_it(*options, "--", *show)
+            self.assertEqual(done.returncode, 0, done)
+            first, own = done.stdout.split("\n")[:2]
+            self.assertEqual(first.strip("\0 "), "", done)
+            self.assertIn("cmdline", own)   # control: a command line can be read
+
     def test_what_is_not_there_yet_is_refused(self):
         for arguments in (["--access", "captured"],):
             with self.subTest(arguments=arguments):

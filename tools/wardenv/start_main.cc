@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
     become(argc > 1 && strcmp(argv[1], "serve") == 0 ? "wardenv-serve" : "wardenv-cli", argv);
     return kCannot;
   }
-  const auto launcher = wardenv::launch::fork_launcher();
+  const auto launcher = wardenv::launch::fork_launcher(argv);
 #ifndef WARDENV_RUN_BY_CLI
   if (launcher.pid > 0 && !is_judged(argc, argv)) run_here(argc, argv, launcher);
 #endif
