@@ -21,7 +21,8 @@ using wire::Op;
 namespace k = kernel;
 
 constexpr std::uint32_t kInsideId = 1000;
-constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4;  // MOUNT_ATTR_* of mount_setattr(2)
+constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4, kNoExec = 0x8;  // MOUNT_ATTR_* of mount_setattr(2)
+constexpr std::uint64_t kDeviceAttributes = kReadOnly | kNoSuid | kNoExec;   // a device is read and written all the same; its times, which are the host's, are not
 constexpr std::uint64_t kSkeletonBytes = 128ULL << 10, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
 constexpr std::uint64_t kAddressSpaceFloor = 4ULL << 30;
 
@@ -164,7 +165,7 @@ class Compiler {
   }
 
   void open_devices() {
-    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(source_of(kDevices[i]), slot_of_device(i), 0, 0);
+    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(source_of(kDevices[i]), slot_of_device(i), 0, kDeviceAttributes);
   }
 
   void clone() {

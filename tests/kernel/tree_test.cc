@@ -87,7 +87,8 @@ TEST_CASE("no run writes what all runs see") {
       "exec 2>/dev/null; for i in /etc /dev /var /var/empty; do echo x >$i/new && echo wrote $i; mkdir $i/d && echo made $i; chmod 777 $i && echo opened $i; done;"
       "for i in /etc/hosts /etc/passwd /var/none; do echo x >>$i && echo wrote $i; rm -f $i && echo removed $i; chmod 666 $i && echo opened $i; touch $i && echo touched $i;"
       "mv $i /tmp/x && echo moved $i; done; ln -sf x /etc/localtime && echo linked; rm -f /dev/null /dev/fd && echo removed;"
-      "echo x >/tmp/control && echo control; echo x >/dev/shm/control && echo control; echo x >/dev/null && echo control";
+      "echo x >/tmp/control && echo control; echo x >/dev/shm/control && echo control; echo x >/dev/null && echo control;"
+      "for i in null zero full random urandom tty; do touch -c /dev/$i && echo touched $i; done; true";
   const RunReport before = engine->run(request(workspace, {"/bin/sh", "-c", look}));
   const RunReport attacked = engine->run(request(workspace, {"/bin/sh", "-c", attack}));
   CHECK(attacked.out.text == "control\ncontrol\ncontrol\n");
