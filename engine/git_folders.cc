@@ -57,14 +57,14 @@ Status add_worktrees(const std::string& workspace, const std::string& repository
   if (S_ISLNK(status.st_mode)) return tl::unexpected(by_link(workspace, folder));
   auto names = names_in(folder);
   if (!names) return tl::unexpected(names.error());
+  if (names->size() > kMaxWorktrees) {
+    found.crowded.push_back(folder);
+    return {};
+  }
   for (std::string& name : *names) {
     name.insert(0, folder + "/");
     if (::lstat(name.c_str(), &status) < 0) return fail_errno(ErrorCode::kBadInput, "`" + name + "`");
     if (S_ISLNK(status.st_mode)) return tl::unexpected(by_link(workspace, name));
-  }
-  if (names->size() > kMaxWorktrees) {
-    found.crowded.push_back(folder);
-    return {};
   }
   for (std::string& worktree : *names) {
     if (std::find(found.repositories.begin(), found.repositories.end(), worktree) == found.repositories.end())

@@ -70,7 +70,7 @@ int parent_of(int pid) {
 // Nobody but our process and its children: the launcher that it was born with.
 bool is_ours_alone(const std::string& folder) {
   const std::string text = text_of_file(folder + "/cgroup.procs");
-  return std::ranges::all_of(words_of(text), [](std::string_view word) {
+  return !text.empty() && std::ranges::all_of(words_of(text), [](std::string_view word) {
     const auto pid = number_in<int>(word);
     return pid && (*pid == ::getpid() || parent_of(*pid) == ::getpid());
   });

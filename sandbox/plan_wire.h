@@ -21,7 +21,7 @@
 namespace wardenv::wire {
 
 inline constexpr uint32_t kMagic = 0x564e4457;  // "WDNV"
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;   // another with every change of this file
 inline constexpr uint32_t kMaxPlanBytes = 192 * 1024;  // fits a datagram under the default net.core.wmem_max
 inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name

@@ -3,6 +3,7 @@
 // run by one call. Nobody inside can write it: its mounts are read-only, and its owner is the launcher's user, who is nobody in a sandbox. It is
 // made again when a plan asks for another one, when one of the host's files in it was replaced, and after half a minute.
 #include <linux/mount.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "sandbox/launch/launcher.h"
@@ -22,7 +23,7 @@ struct HostFile {
 
 int kept = -1;
 uint64_t kept_since = 0;
-alignas(16) uint8_t kept_plan[kMaxKeptBytes];   // of which it is the tree
+alignas(4096) uint8_t kept_plan[kMaxKeptBytes];   // of which it is the tree; a run's own, so no sandbox gets a copy
 HostFile sources[kMaxSources];                    // as they were right before they were opened
 
 struct Range {
@@ -94,6 +95,7 @@ int keep_tree_step(Context& context, const wire::Step& step) {
   const int error = seal_root_step(context, step);
   const uint32_t size = context.plan.header().size;
   if (error != 0 || size > kMaxKeptBytes) return error;
+  madvise(kept_plan, sizeof kept_plan, MADV_DONTFORK);
   memcpy(kept_plan, context.plan.bytes, size);
   kept = context.tree;
   kept_since = now_ms();

@@ -42,7 +42,7 @@ alignas(4096) char arena[kArena];
 char* unused = arena;
 Piece* given_back[kClasses];
 
-// 1 MiB is the last class; what is larger gets the number behind it.
+// 2 MiB is the last class; what is larger gets the number behind it.
 size_t class_of(size_t size) {
   if (size <= kFine * kUnit) return size == 0 ? 0 : (size - 1) / kUnit;
   return std::min<size_t>(kFine + static_cast<size_t>(std::bit_width((size - 1) / (kFine * kUnit))) - 1, kClasses);
