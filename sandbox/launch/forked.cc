@@ -17,17 +17,28 @@
 namespace wardenv::launch {
 namespace {
 
+constexpr char kName[] = "wardenv-launcher";
+
 void wipe(char** strings) {
   for (; *strings != nullptr; ++strings) memset(*strings, 0, strlen(*strings));
 }
 
-[[noreturn]] void become_launcher(int socket, char** argv) {
+// What ps(1) shows instead; the strings of `argv` lie one behind the other (proc(5), cmdline).
+void rename_process(char** argv) {
+  char** last = argv;
+  while (last[1] != nullptr) ++last;
+  const auto room = static_cast<size_t>(*last + strlen(*last) - *argv);
   wipe(argv);
+  memcpy(*argv, kName, room < sizeof kName - 1 ? room : sizeof kName - 1);
+  prctl(PR_SET_NAME, kName);
+}
+
+[[noreturn]] void become_launcher(int socket, char** argv) {
+  rename_process(argv);
   wipe(environ);
   const int null = open("/dev/null", O_RDWR);
   if (null < 0 || dup2(socket, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) _exit(1);
   syscall(kernel::kSysCloseRange, 3, ~0U, 0);
-  prctl(PR_SET_NAME, "wardenv-launcher");
   static FirstSteps plan;
   plan = first_steps(geteuid(), getegid(), kDefaultFirstId, kDefaultIdCount);
   // With cgroup v2 the sandbox is born in its group, which does not exist yet.
