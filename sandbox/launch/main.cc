@@ -201,7 +201,7 @@ Received receive(int socket, Request& request) {
 Order take_order(int control_socket) {
   char word = 0;
   iovec data{&word, sizeof word};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];   // no room for descriptors: the kernel closes them
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
@@ -210,7 +210,9 @@ Order take_order(int control_socket) {
   const ssize_t size = recvmsg(control_socket, &message, MSG_DONTWAIT | MSG_TRUNC);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Order::kNothing;
   Request none;
-  return size == 1 && take_control(message, none) && word == wire::kGo ? Order::kGo : Order::kCancel;
+  const bool ours = size >= 0 && take_control(message, none);
+  while (none.count > 0) close(none.fds[--none.count]);   // nobody asked for them
+  return size == 1 && ours && word == wire::kGo ? Order::kGo : Order::kCancel;
 }
 
 // In a process group of its own: what a terminal sends to the engine's is for the engine to judge.
