@@ -2,15 +2,16 @@
 // compile(): spec + facts -> plan. Pure. The order of the steps is the security of the sandbox: see README.md of this folder.
 #include <linux/sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 
 #include "sandbox/base/kernel.h"
 #include "sandbox/holders.h"
+#include "sandbox/landlock_rules.h"
 #include "sandbox/mount_order.h"
 #include "sandbox/plan.h"
+#include "sandbox/resource_limits.h"
 #include "sandbox/seccomp/builtin.h"
 #include "sandbox/spec_check.h"
 
@@ -24,7 +25,6 @@ constexpr std::uint32_t kInsideId = 1000;
 constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4, kNoExec = 0x8;  // MOUNT_ATTR_* of mount_setattr(2)
 constexpr std::uint64_t kDeviceAttributes = kReadOnly | kNoSuid | kNoExec;   // a device is read and written all the same; its times, which are the host's, are not
 constexpr std::uint64_t kSkeletonBytes = 128ULL << 10, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
-constexpr std::uint64_t kAddressSpaceFloor = 4ULL << 30;
 
 constexpr const char* kEmptyFolder = "/var/empty";
 constexpr const char* kEmptyFile = "/var/none";
@@ -49,7 +49,7 @@ constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/ra
 
 class Compiler {
  public:
-  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)) {
+  Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)), landlock_(spec, facts) {
     shared_ = facts.is_root() && facts.shared_trees &&
               std::all_of(kShared.begin(), kShared.end(), [&](const char* place) { return belongs_to_no_run(spec, place); });
     for (std::size_t index : mounts_.early) (shared_ && is_shared(spec.mounts[index].target) ? in_tree_ : early_).push_back(index);
@@ -74,8 +74,9 @@ class Compiler {
     step({.op = Op::kPts, .text = "/dev/pts"});
     proc();
     masks();
-    landlock_ruleset();
-    landlock_allow(mounts_.early);
+    if (landlock_.is_asked()) plan_.enforced.landlock_abi = facts_.landlock_abi;
+    steps(landlock_.ruleset());
+    steps(landlock_.allow(mounts_.early));
     if (facts_.is_root()) step({.op = Op::kPivot});   // what comes later is opened by the launcher
     plan_.early_steps = static_cast<std::uint32_t>(plan_.steps.size());
     limits_from_cgroup();
@@ -86,11 +87,11 @@ class Compiler {
     protect();
     if (!facts_.is_root()) step({.op = Op::kPivot});
     step({.op = Op::kSealRoot});
-    resource_limits();
+    steps(resource_limits(spec_, facts_, holders_));
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});
-    landlock_allow(mounts_.late);
-    landlock_restrict();
+    steps(landlock_.allow(mounts_.late));
+    steps(landlock_.restriction());
     step({.op = Op::kCloseDescriptors});
     seccomp();
     step({.op = Op::kExec, .text = spec_.argv[0]});
@@ -348,74 +349,9 @@ class Compiler {
     }
   }
 
-  void limit(int resource, std::uint64_t value) {
-    step({.op = Op::kRlimit, .a = static_cast<std::uint64_t>(resource), .b = value});
+  void steps(std::vector<PlanStep> items) {
+    for (PlanStep& item : items) step(std::move(item));
   }
-
-  void resource_limits() {
-    const Limits& limits = spec_.limits;
-    // 1, not 0: with 0 a pipe handler in core_pattern still gets the dump (core(5), fs/coredump.c).
-    limit(RLIMIT_CORE, 1);
-    limit(RLIMIT_NOFILE, std::min(limits.open_files, facts_.max_open_files));
-    limit(RLIMIT_FSIZE, limits.file_size_bytes);
-    limit(RLIMIT_NPROC, limits.processes + 1ULL);
-    limit(RLIMIT_MEMLOCK, 64 << 10);
-    limit(RLIMIT_NICE, 0);
-    limit(RLIMIT_RTPRIO, 0);
-    if (limits.cpu_time.count() > 0) limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu_time.count()));
-    if (holders_.cgroup) return;
-    limit(RLIMIT_AS, std::max(kAddressSpaceFloor, 8 * limits.memory_bytes));
-    std::uint64_t mask = 0;
-    for (int cpu : facts_.cpus) {
-      if (cpu < 64) mask |= 1ULL << cpu;
-    }
-    step({.op = Op::kAffinity, .a = mask, .b = holders_.cpus});
-  }
-
-  // --- Landlock ------------------------------------------------------------------------------------------------------
-
-  [[nodiscard]] std::uint64_t handled() const {
-    std::uint64_t rights = (k::kFsMakeSym << 1) - 1;
-    if (facts_.landlock_abi >= 2) rights |= k::kFsRefer;
-    if (facts_.landlock_abi >= 3) rights |= k::kFsTruncate;
-    if (facts_.landlock_abi >= 5) rights |= k::kFsIoctlDev;
-    return rights;
-  }
-
-  [[nodiscard]] bool has_landlock() const { return spec_.walls.landlock && facts_.landlock_abi >= 1; }
-  [[nodiscard]] static std::uint64_t reading() { return k::kFsReadFile | k::kFsReadDir | k::kFsExecute; }
-  [[nodiscard]] std::uint64_t writing() const { return handled() & ~(k::kFsMakeChar | k::kFsMakeBlock | k::kFsIoctlDev); }
-
-  // A rule belongs to the folder itself, not to its path (landlock(7)): what is built ahead holds after pivot_root(2), too.
-  void landlock_ruleset() {
-    if (!has_landlock()) return;
-    plan_.enforced.landlock_abi = facts_.landlock_abi;
-    const std::uint64_t scopes = facts_.landlock_abi >= 6 ? k::kScopeAbstractUnix | k::kScopeSignal : 0;
-    step({.op = Op::kLandlockRuleset, .a = handled(), .b = 0, .c = scopes});
-    const std::uint64_t device = (k::kFsReadFile | k::kFsWriteFile | k::kFsIoctlDev | k::kFsTruncate | k::kFsReadDir) & handled();
-    allow("/", k::kFsReadDir);
-    allow("/etc", k::kFsReadFile | k::kFsReadDir);
-    allow("/proc", k::kFsReadFile | k::kFsReadDir);
-    allow("/dev", device);
-    for (const char* path : {"/tmp", "/dev/shm"}) allow(path, writing());
-    allow(spec_.home, writing());
-  }
-
-  void landlock_allow(const std::vector<std::size_t>& mounts) {
-    if (!has_landlock()) return;
-    for (std::size_t index : mounts) {
-      const Mount& mount = spec_.mounts[index];
-      if (mount.stable && is_beneath(mount.target, "/etc")) continue;   // the rule for /etc is enough
-      const std::uint16_t flags = mount.optional ? wire::kFlagOptional : 0;
-      step({.op = Op::kLandlockAllow, .flags = flags, .text = mount.target, .a = mount.writable == Writable::kYes ? writing() : reading()});
-    }
-  }
-
-  void landlock_restrict() {
-    if (has_landlock()) step({.op = Op::kLandlockRestrict});
-  }
-
-  void allow(const std::string& path, std::uint64_t rights) { step({.op = Op::kLandlockAllow, .text = path, .a = rights}); }
 
   void seccomp() {
     if (!spec_.walls.seccomp) return;
@@ -430,6 +366,7 @@ class Compiler {
   const SandboxSpec& spec_;
   const HostFacts& facts_;
   const MountOrder mounts_;
+  const LandlockRules landlock_;
   bool shared_ = false;                  // /dev, /etc and /var come from the tree of all runs
   bool making_tree_ = false;             // steps go into it
   std::vector<std::size_t> early_;       // of mounts_.early: those of the new root, and those of the tree
