@@ -2,9 +2,20 @@
 // Capture: head and tail of a stream.
 #include "engine/capture.h"
 
+#include <sys/sysinfo.h>
+
 #include <algorithm>
 
 namespace wardenv::engine {
+
+Status can_keep(std::uint64_t limit) {
+  struct sysinfo host {};
+  if (::sysinfo(&host) < 0) return fail_errno(ErrorCode::kHost, "sysinfo");
+  const std::uint64_t most = static_cast<std::uint64_t>(host.totalram) * host.mem_unit / 32;
+  if (limit <= most) return {};
+  return fail(ErrorCode::kBadInput, "an output limit of " + std::to_string(limit) + " bytes is more than this host can keep",
+              "at most " + std::to_string(most >> 20) + "M here; let the command write a file in the workspace instead");
+}
 
 void Capture::add(std::string_view chunk) {
   bytes_ += chunk.size();

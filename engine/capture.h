@@ -10,6 +10,9 @@
 
 namespace wardenv::engine {
 
+// Whether so much can be kept of each stream, and told in a report, where a byte may take six. Error kBadInput: more than a 32nd of the host's memory.
+Status can_keep(std::uint64_t limit);
+
 class Capture {
  public:
   // Keeps at most `limit` bytes: half from the beginning, half from the end.

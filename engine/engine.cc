@@ -52,6 +52,7 @@ struct Launched {
 };
 
 Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::string& run_id, const sandbox::HostFacts& facts) {
+  WARDENV_TRY(can_keep(request.output_limit_bytes));
   auto spec = build_spec(request, run_id);
   if (!spec) return tl::unexpected(spec.error());
   auto plan = sandbox::compile(*spec, facts);

@@ -104,6 +104,13 @@ class ReportTest(CliTest):
         self.assertEqual(report["stdout_bytes"], 588905)
         self.assertLess(len(report["stdout"]), 1200)
 
+    def test_more_output_than_the_host_can_keep_is_refused(self):
+        asked = ["--no-venv", "--output-limit", "{}", "--", "sh", "-c", "echo ran"]
+        status, report = self.report(*[word.format("100000G") for word in asked])
+        self.assertEqual((status, report["outcome"], report["error"]["code"], report["stdout"]), (125, "setup_failed", "bad_input", ""))
+        self.assertIn("at most", report["error"]["hint"])
+        self.assertEqual(self.report(*[word.format("4M") for word in asked])[1]["stdout"], "ran\n")
+
     def test_bytes_that_are_not_utf8(self):
         _, report = self.report("--no-venv", "--", "printf", r"a\377b")
         self.assertEqual(report["stdout"], "a\ufffdb")
