@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <tuple>
 
 #include "engine/backstage.h"
 #include "engine/capture.h"
@@ -111,10 +112,19 @@ struct Question {
   }
 };
 
+// What of a request the beginning of its sandbox depends on. What is missing here costs runs their head start, nothing else: take_slot() compares
+// the steps themselves.
+using EarlyPart = std::tuple<sandbox::Network, sandbox::Limits, sandbox::Degradable, bool, sandbox::Walls, sandbox::Clock>;
+
+EarlyPart early_part(const RunRequest& request) {
+  return {request.network, request.limits, request.degradable, request.require_cgroup, request.walls, request.clock};
+}
+
 // A sandbox that was begun for this very run.
 struct Beginning {
   std::vector<std::uint8_t> early{};
   UniqueFd control;
+  EarlyPart of{};
 };
 
 struct Engine::Impl {
@@ -132,15 +142,17 @@ struct Engine::Impl {
   // fails: without it the run is made from nothing.
   Beginning begin(const RunRequest& request) {
     Beginning before = std::exchange(begun, {});
+    const bool faulty = request.fault.kind != wire::Fault::kNone;
+    if (before.control.valid() && before.of == early_part(request) && !faulty) return before;
     auto plan = sandbox::compile(build_early_spec(request), facts);
-    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || request.fault.kind != wire::Fault::kNone) return {};
+    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || faulty) return {};
     auto early = encode_early(*plan);
     if (!early) return {};
     if (before.control.valid() && before.early == *early) return before;
     before.control.reset();
     auto control = launcher.prepare(*early, {});
     if (!control) return {};
-    return {std::move(*early), std::move(*control)};
+    return {std::move(*early), std::move(*control), early_part(request)};
   }
 
   Result<Slot> take_slot(const sandbox::LaunchPlan& plan, Beginning beginning) {
