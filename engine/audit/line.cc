@@ -3,8 +3,8 @@
 #include "engine/audit/line.h"
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
-#include <ctime>
 
 namespace wardenv::engine::audit {
 namespace {
@@ -99,13 +99,17 @@ std::string_view describe(Sealer::Check check) {
   return "is not a record";
 }
 
+// gmtime_r(3) would read the host's time zone first, which nobody asked for.
 std::string time_text(std::int64_t microseconds_since_epoch) {
-  const std::time_t seconds = microseconds_since_epoch / 1'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
+  using namespace std::chrono;
+  const sys_time<microseconds> at{microseconds(microseconds_since_epoch)};
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss time(at - day);
   char text[64];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%06dZ", static_cast<int>(microseconds_since_epoch % 1'000'000));
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
   return text;
 }
 
