@@ -94,8 +94,10 @@ Gate::~Gate() = default;
 
 Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
-  auto impl = std::make_unique<Impl>(options.state_dir.empty() ? state_folder() : options.state_dir, options.quota_store);
-  auto source = PolicySource::open(options.policy_file, options.builtin_policy);
+  const std::string state_dir = options.state_dir.empty() ? state_folder() : options.state_dir;
+  auto impl = std::make_unique<Impl>(state_dir, options.quota_store);
+  // Who watches the file reads it once, and has time.
+  auto source = PolicySource::open(options.policy_file, options.builtin_policy, options.watch == Watch::kNo ? state_dir : "");
   if (!source) return tl::unexpected(source.error());
   impl->source = std::move(*source);
   std::shared_ptr<Gate> gate(new Gate(std::move(impl)));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "engine/gate/profile.h"
 #include "engine/hooks/hooks.h"
@@ -79,8 +80,8 @@ bool is_error(const policy::Finding& finding) { return finding.severity == Sever
 
 }  // namespace
 
-policy::Loaded load_policy(std::string_view text, policy::Format format) {
-  policy::Loaded loaded = policy::load_document(text, format);
+policy::Loaded load_policy(std::string_view text, policy::Format format, std::string digest) {
+  policy::Loaded loaded = policy::load_document(text, format, std::move(digest));
   if (loaded.document == nullptr) return loaded;
   Findings findings;
   check_profiles(*loaded.document, findings);

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/gate/kept_policy.h"
 #include "engine/gate/load_policy.h"
 #include "engine/gate/text_file.h"
 #include "engine/paths.h"
@@ -33,16 +34,18 @@ tl::unexpected<Error> findings_error(policy::Findings findings, const std::strin
   return fail(ErrorCode::kBadInput, policy::to_text(findings.front(), name), hint);
 }
 
-Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::string& name) {
-  policy::Loaded loaded = load_policy(text, policy::format_of(name));
+// `state_dir`: where policies are kept that were read; empty: nothing is kept.
+Result<std::shared_ptr<const Edition>> load(const std::string& text, const std::string& name, const std::string& state_dir) {
+  const policy::Format format = policy::format_of(name);
+  policy::Loaded loaded = state_dir.empty() ? load_policy(text, format) : load_kept_policy(text, format, state_dir);
   if (loaded.document == nullptr) return findings_error(std::move(loaded.findings), name);
   return std::make_shared<const Edition>(Edition{std::move(loaded.document), std::move(loaded.digest_sha256), ""});
 }
 
-Result<std::shared_ptr<const Edition>> load_file(const std::string& file) {
+Result<std::shared_ptr<const Edition>> load_file(const std::string& file, const std::string& state_dir) {
   auto text = read_trusted_file(file, policy::kMaxDocumentBytes);
   if (!text) return tl::unexpected(text.error());
-  auto edition = load(*text, file);
+  auto edition = load(*text, file, state_dir);
   if (!edition) return edition;
   return std::make_shared<const Edition>(Edition{(*edition)->document, (*edition)->digest_sha256, absolute(file)});
 }
@@ -58,8 +61,8 @@ FileMark mark_of(const std::string& file) {
 
 PolicySource::PolicySource(std::string file, std::shared_ptr<const Edition> edition) : file_(std::move(file)), edition_(std::move(edition)) {}
 
-Result<std::unique_ptr<PolicySource>> PolicySource::open(const std::string& file, const std::string& text) {
-  auto edition = file.empty() ? load(text, "the built-in policy") : load_file(file);
+Result<std::unique_ptr<PolicySource>> PolicySource::open(const std::string& file, const std::string& text, const std::string& state_dir) {
+  auto edition = file.empty() ? load(text, "the built-in policy", "") : load_file(file, state_dir);
   if (!edition) return tl::unexpected(edition.error());
   return std::unique_ptr<PolicySource>(new PolicySource(file.empty() ? "" : absolute(file), std::move(*edition)));
 }
@@ -127,7 +130,7 @@ void PolicySource::follow() {
 // Also where the file is gone for a moment, or for good: the old policy stays.
 void PolicySource::reload() {
   mark_ = mark_of(file_);   // before it is read: what is written meanwhile is another mark
-  auto next = load_file(file_);
+  auto next = load_file(file_, "");
   std::string notice;
   bool changed = false;
   {

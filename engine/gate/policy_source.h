@@ -33,7 +33,8 @@ struct FileMark {
 class PolicySource {
  public:
   // From a file, or, where `file` is empty, from `text`. Errors kBadInput: can't be read, or is wrong (the first finding, the others in the hint).
-  static Result<std::unique_ptr<PolicySource>> open(const std::string& file, const std::string& text);
+  // `state_dir`: where the policies of files are kept as they were read (kept_policy.h); empty: nowhere.
+  static Result<std::unique_ptr<PolicySource>> open(const std::string& file, const std::string& text, const std::string& state_dir = "");
   PolicySource(const PolicySource&) = delete;
   PolicySource& operator=(const PolicySource&) = delete;
   ~PolicySource();

@@ -3,6 +3,7 @@
 #include "policy/core/load.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "policy/core/duplicates.h"
@@ -100,9 +101,9 @@ void read_root(Reading& reading) {
 }  // namespace
 }  // namespace core
 
-Loaded load_document(std::string_view text, Format format) {
+Loaded load_document(std::string_view text, Format format, std::string digest) {
   Loaded loaded;
-  loaded.digest_sha256 = core::sha256_hex(text);
+  loaded.digest_sha256 = digest.empty() ? core::sha256_hex(text) : std::move(digest);
   core::Tree tree;
   tree.text = text;
   auto problems = core::parse(tree, format);
@@ -114,6 +115,17 @@ Loaded load_document(std::string_view text, Format format) {
   reading.document.rules = std::make_shared<const Rulebook>(std::move(reading.book));
   loaded.document = std::make_shared<const Document>(std::move(reading.document));
   return loaded;
+}
+
+std::optional<std::string> as_json(std::string_view text, Format format) {
+  core::Tree tree;
+  tree.text = text;
+  if (!core::parse(tree, format).list.empty()) return std::nullopt;
+  std::string json = core::json_text(tree.root);
+  core::Tree again;
+  again.text = json;
+  const bool same = core::parse(again, Format::kJson).list.empty() && core::same_values(tree.root, again.root);
+  return same ? std::optional(std::move(json)) : std::nullopt;
 }
 
 Result<nlohmann::json> load_data(std::string_view text, Format format) {

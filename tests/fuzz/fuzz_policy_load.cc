@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a policy: JSON is read as nlohmann reads it or refused, what loads judges calls, what does not says why and where.
+// Any bytes as a policy: JSON is read as nlohmann reads it or refused, what loads judges calls, also as it is kept, what does not says why and where.
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "policy/core/authorize.h"
@@ -50,6 +51,28 @@ void compare_readers(std::string_view text) {
   check(!theirs.is_discarded() && theirs == *ours);
 }
 
+std::string decisions(const policy::Document& document) {
+  const nlohmann::json arguments = {{"a", 1}, {"amount", 9007199254740993}, {"command", "pytest"}, {"args", {"-x", "tests"}}};
+  std::string all;
+  for (const char* tool : {"t", "run_in_venv", "create_charge"}) {
+    all += policy::decision_to_json(policy::authorize({tool, arguments, "g", "s", "/work", "/work", nullptr}, document, policy::NothingUsed()));
+  }
+  return all;
+}
+
+// What loads is kept as JSON that loads and decides alike; what does not load is not made to load.
+void compare_kept(std::string_view text, policy::Format format) {
+  const policy::Loaded loaded = policy::load_document(text, format);
+  const auto json = policy::as_json(text, format);
+  const bool escapes = text.find('\\') != std::string_view::npos;   // yaml-cpp makes bytes of \N and \_ that are not UTF-8: no JSON says them
+  check(json || loaded.document == nullptr || escapes);
+  if (!json) return;
+  const policy::Loaded kept = policy::load_document(*json, policy::Format::kJson);
+  check((kept.document == nullptr) == (loaded.document == nullptr));
+  check(kept.findings.size() == loaded.findings.size());
+  if (kept.document != nullptr) check(decisions(*kept.document) == decisions(*loaded.document));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,6 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   load(text, policy::Format::kJson);
   load(text, policy::Format::kYaml);
   compare_readers(text);
+  compare_kept(text, policy::Format::kJson);
+  compare_kept(text, policy::Format::kYaml);
   if (const auto arguments = policy::parse_arguments(text)) check(arguments->is_object());
   return 0;
 }

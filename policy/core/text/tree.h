@@ -101,6 +101,12 @@ Place locate(std::string_view text, Place place);
 
 nlohmann::json to_json(const Node& node);
 
+// JSON in one line, of which read_json() makes the same values again.
+std::string json_text(const Node& node);
+
+// Alike in kind, value and order, all the way down. Places are not looked at.
+bool same_values(const Node& a, const Node& b);
+
 // "/a~1b/0" below `root`; nullptr where there is nothing.
 const Node* find_by_pointer(const Node& root, std::string_view pointer);
 

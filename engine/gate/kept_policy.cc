@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kept policy is one file, named after the SHA-256 of its text: "wardenv-policy-1 PROGRAM TEXT BODY\n", three digests in hex, and the body, JSON.
+#include "engine/gate/kept_policy.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/audit/crypto.h"
+#include "engine/gate/load_policy.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace wardenv::engine {
+namespace {
+
+using audit::Sha256;
+using audit::to_hex;
+
+constexpr const char* kFolder = "policies";
+constexpr std::size_t kMostKept = 64;   // texts of policies; then all are dropped, and those in use come back
+
+std::string digest_of(std::string_view text) { return to_hex(Sha256::of(text)); }
+
+// Which programs and libraries read here: another one may read otherwise.
+struct Readers {
+  Sha256 hash;
+  bool all_named = true;
+};
+
+// The build id among the notes of one segment (elf(5)); empty where there is none.
+std::string_view build_id_in(const char* at, std::size_t size) {
+  while (size >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, at, sizeof note);
+    const std::size_t name = (note.n_namesz + 3U) & ~std::size_t{3};
+    const std::size_t whole = sizeof note + name + ((note.n_descsz + 3U) & ~std::size_t{3});
+    if (whole > size) break;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(at + sizeof note, "GNU", 4) == 0) return {at + sizeof note + name, note.n_descsz};
+    at += whole;
+    size -= whole;
+  }
+  return {};
+}
+
+int add_reader(dl_phdr_info* object, std::size_t, void* to) {
+  Readers& readers = *static_cast<Readers*>(to);
+  if (object->dlpi_addr != 0 && object->dlpi_addr == ::getauxval(AT_SYSINFO_EHDR)) return 0;   // the kernel's own (vdso(7)) reads nothing
+  bool named = false;
+  for (ElfW(Half) i = 0; i < object->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+    if (segment.p_type != PT_NOTE) continue;
+    const std::string_view id = build_id_in(reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr), segment.p_memsz);
+    if (id.empty()) continue;
+    readers.hash.add(id);
+    named = true;
+  }
+  readers.all_named = readers.all_named && named;
+  return 0;
+}
+
+// None where some part of us has no build id.
+std::optional<std::string> readers_digest() {
+  Readers readers;
+  ::dl_iterate_phdr(add_reader, &readers);
+  return readers.all_named ? std::optional(to_hex(readers.hash.end())) : std::nullopt;
+}
+
+std::string header(const std::string& readers, const std::string& text, std::string_view body) {
+  return "wardenv-policy-1 " + readers + " " + text + " " + digest_of(body) + "\n";
+}
+
+// Nobody else may be able to write, nor to read: what a policy says is its operator's.
+bool is_ours(int fd, mode_t kind) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == kind && status.st_uid == ::geteuid() && (status.st_mode & 0077) == 0;
+}
+
+UniqueFd open_ours(int folder, const char* name, int flags, mode_t kind) {
+  UniqueFd fd(::openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK, 0600));
+  if (fd.valid() && !is_ours(fd.get(), kind)) fd.reset();
+  return fd;
+}
+
+UniqueFd open_folder(const std::string& state_dir) {
+  const UniqueFd state = open_ours(AT_FDCWD, state_dir.c_str(), O_RDONLY | O_DIRECTORY, S_IFDIR);
+  return state.valid() ? open_ours(state.get(), kFolder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, S_IFDIR) : UniqueFd();
+}
+
+std::optional<std::string> read_all(int fd) {
+  std::string text;
+  char buffer[16 * 1024];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 || text.size() > policy::kMaxDocumentBytes) return std::nullopt;
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+// The body of what is kept for `digest`, if it is whole and was written by such a program as this.
+std::optional<std::string> read_kept(const std::string& state_dir, const std::string& readers, const std::string& digest) {
+  const UniqueFd folder = open_folder(state_dir);
+  if (!folder.valid()) return std::nullopt;
+  const UniqueFd file = open_ours(folder.get(), digest.c_str(), O_RDONLY | O_NOFOLLOW, S_IFREG);
+  auto kept = file.valid() ? read_all(file.get()) : std::nullopt;
+  if (!kept) return std::nullopt;
+  const std::size_t line = std::min(kept->find('\n'), kept->size() - 1) + 1;
+  const std::string_view body = std::string_view(*kept).substr(line);
+  if (std::string_view(*kept).substr(0, line) != header(readers, digest, body)) return std::nullopt;
+  return std::string(body);
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(fd, text.data(), text.size());
+    if (put < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+void drop_if_many(int folder) {
+  UniqueFd copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(copy.valid() ? ::fdopendir(copy.get()) : nullptr, ::closedir);
+  if (stream == nullptr) return;
+  (void)copy.release();
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  if (names.size() < kMostKept) return;
+  for (const std::string& name : names) ::unlinkat(folder, name.c_str(), 0);
+}
+
+// Nobody needs it: what can't be written is not kept. Not synced, as what is cut off does not agree with its digest.
+void keep(const std::string& state_dir, const std::string& digest, const std::string& content) {
+  ::mkdir((state_dir + "/" + kFolder).c_str(), 0700);
+  const UniqueFd folder = open_folder(state_dir);
+  if (!folder.valid()) return;
+  drop_if_many(folder.get());
+  const std::string made = digest + ".new-" + std::to_string(::getpid());
+  ::unlinkat(folder.get(), made.c_str(), 0);
+  const UniqueFd file = open_ours(folder.get(), made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, S_IFREG);
+  const bool whole = file.valid() && write_all(file.get(), content);
+  if (!whole || ::renameat(folder.get(), made.c_str(), folder.get(), digest.c_str()) != 0) ::unlinkat(folder.get(), made.c_str(), 0);
+}
+
+}  // namespace
+
+policy::Loaded load_kept_policy(std::string_view text, policy::Format format, const std::string& state_dir) {
+  const auto readers = format == policy::Format::kJson || text.size() > policy::kMaxDocumentBytes ? std::nullopt : readers_digest();
+  if (!readers) return load_policy(text, format);
+  const std::string digest = digest_of(text);
+  if (const auto body = read_kept(state_dir, *readers, digest)) {
+    policy::Loaded loaded = load_policy(*body, policy::Format::kJson, digest);
+    loaded.findings.clear();
+    if (loaded.document != nullptr) return loaded;   // what is wrong is placed in the text
+  }
+  policy::Loaded loaded = load_policy(text, format, digest);
+  if (loaded.document == nullptr) return loaded;
+  loaded.findings.clear();
+  if (const auto body = policy::as_json(text, format)) keep(state_dir, digest, header(*readers, digest, *body) + *body);
+  return loaded;
+}
+
+}  // namespace wardenv::engine
