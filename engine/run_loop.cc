@@ -20,7 +20,7 @@ constexpr std::size_t kChunk = 64 * 1024;
 
 class Loop {
  public:
-  Loop(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit)
+  Loop(RunChannels& channels, const RunIo& io, sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit)
       : channels_(channels), io_(io), out_(out), err_(err), on_limit_(on_limit), cancel_fd_(io.cancel_fd), oom_fd_(leaf.oom_fd()) {}
 
   RunEnd run() {
@@ -150,7 +150,7 @@ bool leaves_group(const RunEnd& end) {
   return end.last.kind == wire::EventKind::kEnded && end.last.cause == wire::Cause::kOwn && end.last.have_status != 0;
 }
 
-RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit) {
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, sandbox::CgroupLeaf& leaf, Capture& out, Capture& err, OnOutputLimit on_limit) {
   RunEnd end = Loop(channels, io, leaf, out, err, on_limit).run();
   end.cgroup = leaf.usage();
   if (end.cgroup.oom_kills > 0) end.out_of_memory = true;

@@ -39,7 +39,7 @@ struct RunEnd {
 bool leaves_group(const RunEnd& end);
 
 // Returns when the run is over and every byte of output that is left has been read. Memory use does not depend on the output.
-RunEnd run_to_end(RunChannels& channels, const RunIo& io, const sandbox::CgroupLeaf& leaf, Capture& out, Capture& err,
+RunEnd run_to_end(RunChannels& channels, const RunIo& io, sandbox::CgroupLeaf& leaf, Capture& out, Capture& err,
                   OnOutputLimit on_limit = OnOutputLimit::kTruncate);
 
 }  // namespace wardenv::engine

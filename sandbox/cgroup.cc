@@ -30,25 +30,9 @@ constexpr std::uint64_t kMostLeft = 1 << 20;
 constexpr std::uint64_t kMostLeftShare = 64;
 constexpr const char* kSupervisor = "wardenv.supervisor";  // where our own process sits; the delegated group's owner removes it
 
-Status write_value(int folder, const char* file, const std::string& value) {
-  UniqueFd fd(::openat(folder, file, O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) return fail_errno(ErrorCode::kHost, std::string("cgroup file ") + file);
-  if (::write(fd.get(), value.data(), value.size()) < 0) {
-    return fail_errno(ErrorCode::kHost, "cgroup file " + std::string(file) + " does not take " + value);
-  }
-  return {};
-}
+Status write_value(int folder, const char* file, const std::string& value) { return CgroupFiles().write(folder, file, value); }
 
-// None, with errno, where it can't be read.
-std::optional<std::string> read_file(int folder, const char* file) {
-  UniqueFd fd(::openat(folder, file, O_RDONLY | O_CLOEXEC));
-  char text[4096];
-  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
-  if (got < 0) return std::nullopt;
-  return std::string(text, static_cast<std::size_t>(got));
-}
-
-std::string read_value(int folder, const char* file) { return read_file(folder, file).value_or(""); }
+std::string read_value(int folder, const char* file) { return CgroupFiles().read(folder, file).value_or(""); }
 
 std::uint64_t number(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
 
@@ -57,11 +41,6 @@ std::uint64_t keyed(const std::string& text, const std::string& key) {
   const std::string all = "\n" + text;
   const auto at = all.find("\n" + key + " ");
   return at == std::string::npos ? 0 : std::strtoull(all.c_str() + at + key.size() + 2, nullptr, 10);
-}
-
-bool reads_or_absent(int folder, const char* file, const char* text) {
-  const auto read = read_file(folder, file);
-  return read ? *read == text : errno == ENOENT;
 }
 
 std::string fresh_name() {
@@ -125,15 +104,15 @@ Result<CgroupLeaf> CgroupLeaf::create(const CgroupHost& host, const CgroupPlan& 
   return leaf;
 }
 
-Status CgroupLeaf::limit_v1() const {
+Status CgroupLeaf::limit_v1() {
   const int memory = folders_[0].fd.get();
-  WARDENV_TRY(write_value(memory, "memory.limit_in_bytes", std::to_string(plan_.memory_bytes)));
-  if (auto status = write_value(memory, "memory.memsw.limit_in_bytes", std::to_string(plan_.memory_bytes)); !status) {
+  WARDENV_TRY(files_.write(memory, "memory.limit_in_bytes", std::to_string(plan_.memory_bytes)));
+  if (auto status = files_.write(memory, "memory.memsw.limit_in_bytes", std::to_string(plan_.memory_bytes)); !status) {
     // Without swap accounting the limit holds only where there is nothing to swap to.
     if (status.error().sys_errno != ENOENT || (!plan_.swap_uncounted && has_swap())) return status;
   }
-  WARDENV_TRY(write_value(folders_[1].fd.get(), "pids.max", std::to_string(plan_.processes)));
-  return write_value(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan_.cpu_quota_us));
+  WARDENV_TRY(files_.write(folders_[1].fd.get(), "pids.max", std::to_string(plan_.processes)));
+  return files_.write(folders_[2].fd.get(), "cpu.cfs_quota_us", std::to_string(plan_.cpu_quota_us));
 }
 
 Status CgroupLeaf::limit_v2() const {
@@ -162,6 +141,7 @@ CgroupLeaf& CgroupLeaf::operator=(CgroupLeaf&& other) noexcept {
     plan_ = other.plan_;
     folders_ = std::move(other.folders_);
     oom_event_ = std::move(other.oom_event_);
+    files_ = std::move(other.files_);
     left_bytes_ = other.left_bytes_;
   }
   return *this;
@@ -173,12 +153,13 @@ std::vector<int> CgroupLeaf::join_fds() const {
   return fds;
 }
 
-CgroupUsage CgroupLeaf::usage() const {
+CgroupUsage CgroupLeaf::usage() {
   CgroupUsage usage;
   if (folders_.empty()) return usage;
   const int memory = folders_.front().fd.get();
   const int pids = plan_.kind == CgroupKind::kV2 ? memory : folders_[1].fd.get();
   const bool v2 = plan_.kind == CgroupKind::kV2;
+  const auto read_value = [&](int folder, const char* file) { return files_.read(folder, file).value_or(""); };
   const std::uint64_t peak_memory = number(read_value(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
   usage.peak_memory_bytes = peak_memory > left_bytes_ ? peak_memory - left_bytes_ : 0;
   usage.oom_kills = keyed(read_value(memory, v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
@@ -189,16 +170,18 @@ CgroupUsage CgroupLeaf::usage() const {
 
 // Nobody is in it, it never ran out of memory, nobody has changed by hand what else of it limits a run, and no more processes were ever in it than
 // every run has at least: their highest number can't be begun anew.
-bool CgroupLeaf::is_untouched_v1() const {
+bool CgroupLeaf::is_untouched_v1() {
   const int memory = folders_[0].fd.get();
   const int pids = folders_[1].fd.get();
   const int cpu = folders_[2].fd.get();
-  if (read_file(memory, "tasks") != "" || read_file(cpu, "tasks") != "" || read_file(pids, "pids.current") != "0\n") return false;
+  if (files_.read(memory, "tasks") != "" || files_.read(cpu, "tasks") != "" || files_.read(pids, "pids.current") != "0\n") return false;
   std::uint64_t events = 0;
   if (::read(oom_event_.get(), &events, sizeof events) >= 0 || errno != EAGAIN) return false;
-  if (read_file(memory, "memory.oom_control") != kNoOom) return false;
-  if (read_file(cpu, "cpu.cfs_period_us") != kPeriod || !reads_or_absent(cpu, "cpu.cfs_burst_us", "0\n")) return false;
-  const auto peak = read_file(pids, "pids.peak");
+  if (files_.read(memory, "memory.oom_control") != kNoOom) return false;
+  if (files_.read(cpu, "cpu.cfs_period_us") != kPeriod) return false;
+  const auto burst = files_.read(cpu, "cpu.cfs_burst_us");
+  if ((burst ? *burst != "0\n" : errno != ENOENT)) return false;
+  const auto peak = files_.read(pids, "pids.peak");
   return peak ? number(*peak) <= kFewest : errno == ENOENT;
 }
 
@@ -206,8 +189,8 @@ bool CgroupLeaf::is_untouched_v1() const {
 // nobody: it has to be little.
 bool CgroupLeaf::restart_peak_v1() {
   const int memory = folders_[0].fd.get();
-  if (!write_value(memory, "memory.max_usage_in_bytes", "0")) return false;
-  const auto left = read_file(memory, "memory.max_usage_in_bytes");
+  if (!files_.write(memory, "memory.max_usage_in_bytes", "0")) return false;
+  const auto left = files_.read(memory, "memory.max_usage_in_bytes");
   if (!left) return false;
   left_bytes_ = number(*left);
   return left_bytes_ <= std::min(kMostLeft, plan_.memory_bytes / kMostLeftShare);
@@ -216,6 +199,7 @@ bool CgroupLeaf::restart_peak_v1() {
 // A written quota begins a new period, whatever the last run has used of its own (tg_set_cfs_bandwidth()).
 bool CgroupLeaf::renew() {
   if (plan_.kind != CgroupKind::kV1) return false;
+  files_.keep_open();
   return is_untouched_v1() && limit_v1() && restart_peak_v1();
 }
 
@@ -230,6 +214,7 @@ void CgroupLeaf::remove() {
     }
   }
   folders_.clear();
+  files_ = {};
 }
 
 void sweep_cgroups(const CgroupHost& host) {

@@ -9,6 +9,7 @@
 
 #include "sandbox/base/error.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/cgroup_files.h"
 #include "sandbox/plan.h"
 
 namespace wardenv::sandbox {
@@ -43,7 +44,7 @@ class CgroupLeaf {
   // Readable once the kernel has run out of memory for this group; -1 where there is no such descriptor.
   [[nodiscard]] int oom_fd() const { return oom_event_.get(); }
 
-  [[nodiscard]] CgroupUsage usage() const;
+  [[nodiscard]] CgroupUsage usage();
 
  private:
   struct Folder {
@@ -53,15 +54,16 @@ class CgroupLeaf {
   };
   Status make_folders(const CgroupHost& host);
   Status make_folder(const std::string& parent, const std::string& name);
-  Status limit_v1() const;
+  Status limit_v1();
   Status limit_v2() const;
   Status watch_oom_v1();
-  [[nodiscard]] bool is_untouched_v1() const;
+  [[nodiscard]] bool is_untouched_v1();
   bool restart_peak_v1();
 
   CgroupPlan plan_;
   std::vector<Folder> folders_;  // v1: memory, pids, cpu; v2: one
   UniqueFd oom_event_;
+  CgroupFiles files_;
   std::uint64_t left_bytes_ = 0;   // what the kernel still charged the group with when this run got it
 };
 

@@ -168,6 +168,7 @@ TEST_CASE("what was changed by hand does not outlast the renewal of a control gr
 TEST_CASE("a control group that something is left in is not renewed") {
   if (!has_v1("groups that are not renewed")) return;
   sandbox::CgroupLeaf leaf = make_leaf();
+  REQUIRE(leaf.renew());   // its files are open from here on: what they told then must not be told again
   SECTION("a process, in any of the hierarchies") {
     const auto hierarchy = GENERATE(as<std::size_t>{}, kMemory, kPids, kCpu);
     int ready[2];
@@ -221,10 +222,48 @@ TEST_CASE("a control group that something is left in is not renewed") {
   }
 }
 
+TEST_CASE("the files of a group that serves again stay open, but for `tasks` and where descriptors are scarce") {
+  if (!has_v1("files of renewed groups")) return;
+  const auto files_of = [](const sandbox::CgroupLeaf& leaf) {
+    std::multiset<std::string> names;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code ignored;
+      const fs::path file = fs::read_symlink(entry.path(), ignored);
+      if (file.parent_path().filename() == fs::path(folder_of(leaf.join_fds()[0])).filename()) names.insert(file.filename());
+    }
+    return names;
+  };
+  std::vector<UniqueFd> taken;
+  sandbox::CgroupLeaf leaf = make_leaf();
+  const auto before = files_of(leaf);
+  CHECK(before.count("pids.current") == 0);
+  SECTION("low ones are kept") {
+    for (int i = 0; i < 3; ++i) REQUIRE(leaf.renew());
+    const auto after = files_of(leaf);
+    CHECK(after.count("pids.current") == 1);
+    CHECK(after.count("cpu.cfs_quota_us") == 1);
+    CHECK(after.count("tasks") == before.count("tasks"));
+    leaf.remove();
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code ignored;
+      CHECK(fs::read_symlink(entry.path(), ignored).filename() != "pids.current");
+    }
+  }
+  SECTION("high ones are not") {
+    while (taken.empty() || taken.back().get() <= 256) {
+      taken.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      REQUIRE(taken.back().valid());
+    }
+    REQUIRE(leaf.renew());
+    CHECK(files_of(leaf) == before);
+  }
+}
+
 TEST_CASE("a group that can't be read, or of another kind, is not renewed") {
   CHECK_FALSE(sandbox::CgroupLeaf().renew());
   if (!has_v1("groups that are gone")) return;
   sandbox::CgroupLeaf leaf = make_leaf();
+  if (GENERATE(false, true)) REQUIRE(leaf.renew());
   const auto hierarchy = GENERATE(as<std::size_t>{}, kMemory, kPids, kCpu);
   REQUIRE(::rmdir(folder_of(leaf.join_fds().at(hierarchy)).c_str()) == 0);
   CHECK_FALSE(leaf.renew());
