@@ -44,13 +44,11 @@ Backstage::~Backstage() {
   thread_.join();
 }
 
-std::optional<Slot> Backstage::take(const sandbox::LaunchPlan& plan) {
-  const bool early_fault = plan.fault.kind != wire::Fault::kNone && plan.fault.step <= plan.early_steps;
-  auto early = encode_early(plan);
-  if (!early || early_fault) return std::nullopt;
+std::optional<Slot> Backstage::take(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early) {
+  if (plan.fault.kind != wire::Fault::kNone && plan.fault.step <= plan.early_steps) return std::nullopt;
   const std::lock_guard lock(mutex_);
   for (auto item = ready_.begin(); item != ready_.end(); ++item) {
-    if (item->early != *early || item->cgroup != plan.cgroup || Clock::now() - item->since > kMaxAge) continue;
+    if (item->early != early || item->cgroup != plan.cgroup || Clock::now() - item->since > kMaxAge) continue;
     Slot slot = std::move(item->slot);
     ready_.erase(item);
     return slot;
@@ -64,13 +62,11 @@ std::size_t Backstage::count(const std::vector<std::uint8_t>& early) const {
   return static_cast<std::size_t>(ready + wanted) + (beginning_ == early ? 1 : 0);
 }
 
-void Backstage::want(const sandbox::LaunchPlan& plan, std::size_t under_way) {
-  auto early = encode_early(plan);
-  if (!early) return;
+void Backstage::want(std::vector<std::uint8_t> early, const sandbox::CgroupPlan& cgroup, std::size_t under_way) {
   {
     const std::lock_guard lock(mutex_);
-    if (wanted_.size() + ready_.size() >= kMaxReady || count(*early) >= under_way) return;
-    wanted_.emplace_back(std::move(*early), plan.cgroup);
+    if (wanted_.size() + ready_.size() >= kMaxReady || count(early) >= under_way) return;
+    wanted_.emplace_back(std::move(early), cgroup);
   }
   wake_.notify_one();
 }

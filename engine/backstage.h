@@ -25,12 +25,13 @@ class Backstage {
   Backstage& operator=(const Backstage&) = delete;
   ~Backstage();  // puts everything away
 
-  // A sandbox that begins as `plan` does, if one is ready. What has waited too long, or fits nothing any more, is never given out.
-  std::optional<Slot> take(const sandbox::LaunchPlan& plan);
+  // A sandbox that begins as `plan` does, if one is ready; `early`: encode_early(plan). What has waited too long, or fits nothing any more, is never
+  // given out.
+  std::optional<Slot> take(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early);
 
-  // Called as a run starts: sees to it that as many sandboxes like `plan` are begun as runs are under way. Never fails: without
+  // Called as a run starts: sees to it that as many sandboxes that begin like this are begun as runs are under way. Never fails: without
   // one the next run is made from nothing.
-  void want(const sandbox::LaunchPlan& plan, std::size_t under_way);
+  void want(std::vector<std::uint8_t> early, const sandbox::CgroupPlan& cgroup, std::size_t under_way);
 
   // A group with the limits of `plan`: one whose run is over, made as new, or a new one. REQUIRES: the plan has one. Error: CgroupLeaf::create.
   Result<sandbox::CgroupLeaf> group_for(const sandbox::CgroupPlan& plan);

@@ -155,12 +155,12 @@ struct Engine::Impl {
     return {std::move(*early), std::move(*control), early_part(request)};
   }
 
-  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, Beginning beginning) {
+  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early, Beginning beginning) {
     if (backstage) {
-      if (auto slot = backstage->take(plan)) return std::move(*slot);
+      if (auto slot = backstage->take(plan, early)) return std::move(*slot);
     }
     Slot slot;
-    if (beginning.control.valid() && encode_early(plan) == beginning.early) slot.control = std::move(beginning.control);
+    if (beginning.control.valid() && early == beginning.early) slot.control = std::move(beginning.control);
     if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
     auto leaf = backstage ? backstage->group_for(plan.cgroup) : sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
     if (!leaf) return tl::unexpected(leaf.error());
@@ -180,12 +180,14 @@ struct Engine::Impl {
   Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const Question& question) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
+    auto early = encode_early(plan);
+    if (!early) return tl::unexpected(early.error());
     auto out = make_pipe();
     auto err = make_pipe();
     if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
     auto input = make_input(request);
     if (!input) return tl::unexpected(input.error());
-    auto slot = take_slot(plan, std::move(beginning));
+    auto slot = take_slot(plan, *early, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     const bool held = question.cancelled() || (question.ask && !(question.answered && question.answered()));
     if (held) sandbox::hold(*bytes);
@@ -195,7 +197,7 @@ struct Engine::Impl {
     if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
     // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
     const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
-    if (backstage) backstage->want(plan, ++under_way);
+    if (backstage) backstage->want(std::move(*early), plan.cgroup, ++under_way);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }
 

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // LaunchPlan -> the flat bytes of plan_wire.h.
 #include <cstring>
+#include <span>
 
 #include "sandbox/plan.h"
 
 namespace wardenv::sandbox {
 namespace {
 
+constexpr std::size_t kUsualBytes = 16 * 1024;
+
 // Appends to a growing plan; every method answers the offset of what it added.
 class Writer {
  public:
-  Writer() : bytes_(sizeof(wire::PlanHeader) + 1, 0) {}  // offset of the header's end + 1: a NUL, the empty string
+  // Offset of the header's end + 1: a NUL, the empty string.
+  Writer() {
+    bytes_.reserve(kUsualBytes);
+    bytes_.resize(sizeof(wire::PlanHeader) + 1, 0);
+  }
 
   std::uint32_t text(const std::string& value) {
     if (value.empty()) return static_cast<std::uint32_t>(sizeof(wire::PlanHeader));
@@ -43,9 +50,10 @@ class Writer {
   std::vector<std::uint8_t> bytes_;
 };
 
-std::vector<wire::Step> write_steps(Writer& writer, const LaunchPlan& plan) {
+std::vector<wire::Step> write_steps(Writer& writer, std::span<const PlanStep> items) {
   std::vector<wire::Step> steps;
-  for (const PlanStep& item : plan.steps) {
+  steps.reserve(items.size());
+  for (const PlanStep& item : items) {
     wire::Step step{};
     step.op = item.op;
     step.flags = item.flags;
@@ -68,24 +76,12 @@ void write_program(Writer& writer, const Program& program, wire::PlanHeader& hea
   header.program_changed_ns = program.changed_ns;
 }
 
-}  // namespace
-
-Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) {
-  LaunchPlan early;
-  early.steps.assign(plan.steps.begin(), plan.steps.begin() + plan.early_steps);
-  early.uid_first = plan.uid_first;
-  early.uid_count = plan.uid_count;
-  auto bytes = encode(early);
-  if (bytes) reinterpret_cast<wire::PlanHeader*>(bytes->data())->kind = wire::Kind::kPrepare;
-  return bytes;
-}
-
-Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
+Result<std::vector<std::uint8_t>> encode_with(const LaunchPlan& plan, std::span<const PlanStep> steps) {
   Writer writer;
   wire::PlanHeader header{};
   header.magic = wire::kMagic;
   header.version = wire::kVersion;
-  header.step_count = static_cast<std::uint32_t>(plan.steps.size());
+  header.step_count = static_cast<std::uint32_t>(steps.size());
   header.argv_count = static_cast<std::uint32_t>(plan.argv.size());
   header.argv = writer.texts(plan.argv);
   if (plan.program) write_program(writer, *plan.program, header);
@@ -94,8 +90,7 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   header.search_count = static_cast<std::uint32_t>(plan.search.size());
   header.search = writer.texts(plan.search);
   header.cwd = writer.text(plan.cwd);
-  const auto steps = write_steps(writer, plan);
-  header.steps = writer.array(steps);
+  header.steps = writer.array(write_steps(writer, steps));
   header.filter_count = static_cast<std::uint32_t>(plan.filter.size());
   header.filter = writer.array(plan.filter);
   header.last_syscall = plan.last_syscall;
@@ -107,10 +102,10 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   header.fault_step = plan.fault.step;
   header.fault = plan.fault.kind;
   header.fault_errno = plan.fault.sys_errno;
-  for (const PlanStep& item : plan.steps) {
+  for (const PlanStep& item : steps) {
     if (item.slot >= wire::kMaxSlots) return fail(ErrorCode::kBadInput, "too many mounts for one sandbox", "the limit is about 50");
   }
-  if (plan.steps.size() > wire::kMaxSteps) return fail(ErrorCode::kBadInput, "too many mounts and links for one sandbox");
+  if (steps.size() > wire::kMaxSteps) return fail(ErrorCode::kBadInput, "too many mounts and links for one sandbox");
   auto bytes = writer.finish(header);
   if (bytes.size() > wire::kMaxPlanBytes) {
     return fail(ErrorCode::kBadInput, "command line and environment are too long: together more than about 160 KiB",
@@ -118,6 +113,19 @@ Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) {
   }
   return bytes;
 }
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) {
+  LaunchPlan early;
+  early.uid_first = plan.uid_first;
+  early.uid_count = plan.uid_count;
+  auto bytes = encode_with(early, std::span(plan.steps).first(plan.early_steps));
+  if (bytes) reinterpret_cast<wire::PlanHeader*>(bytes->data())->kind = wire::Kind::kPrepare;
+  return bytes;
+}
+
+Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) { return encode_with(plan, plan.steps); }
 
 void hold(std::vector<std::uint8_t>& plan) { reinterpret_cast<wire::PlanHeader*>(plan.data())->held = 1; }
 
