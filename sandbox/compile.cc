@@ -275,7 +275,7 @@ class Compiler {
     if (!shared_) covers();
     system_files();
     for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
-      if (is_here(path)) step({.op = Op::kRebind, .flags = wire::kFlagWritable, .text = path, .a = kNoSuid | kNoDev});
+      if (is_here(path)) step({.op = Op::kRebind, .flags = wire::kFlagWritable | wire::kFlagOwnRoot, .text = path, .a = kNoSuid | kNoDev});
     }
   }
 

@@ -21,7 +21,7 @@
 namespace wardenv::wire {
 
 inline constexpr uint32_t kMagic = 0x564e4457;  // "WDNV"
-inline constexpr uint32_t kVersion = 2;   // another with every change of this file
+inline constexpr uint32_t kVersion = 3;   // another with every change of this file
 inline constexpr uint32_t kMaxPlanBytes = 192 * 1024;  // fits a datagram under the default net.core.wmem_max
 inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name
@@ -73,7 +73,7 @@ enum StepFlag : uint16_t {
   kFlagOptional = 1,      // ENOENT skips this step
   kFlagOwnerMapped = 2,   // kOpenTree as root: idmapped so that the owner of t is the sandbox's user
   kFlagDropGroups = 4,    // kBecomeUser: setgroups(2) is allowed and empties the list
-  kFlagOwnRoot = 16,      // kAttach: nothing on the way to t is anybody's but ours; kOpenTree in the sandbox: of t in the new root
+  kFlagOwnRoot = 16,      // kAttach, kRebind: nothing on the way to t is anybody's but ours; kOpenTree in the sandbox: of t in the new root
   kFlagByLauncher = 32,   // kOpenTree as root: done by the launcher, before the clone or before a prepared sandbox goes on
   kFlagInTree = 64,       // done by the launcher in the tree of kTree: there, what is a new root's is the tree's
   kFlagFromTree = 128,    // kOpenTree: of t in that tree

@@ -51,6 +51,7 @@ struct Context {
   int root = -1;           // init: the new root
   int tree = -1;           // launcher: what runs share, see tree.cc
   bool tree_is_kept = false;   // it belongs to the launcher, and is complete
+  bool at_root = false;    // init: the current folder is the new root
   int proc = -1;           // init: the new procfs
   int ruleset = -1;        // init: Landlock
   int listener = -1;       // init: seccomp notifications

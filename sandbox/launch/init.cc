@@ -230,14 +230,15 @@ int close_descriptors_step(Context& context, const wire::Step&) {
   for (int fd : context.stdio) {
     if (!is_stream(fd)) return EBADF;
   }
-  int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, context.proc, context.root};
+  const bool watched = context.plan.header().watchdog != 0;   // else nobody needs those two any more
+  int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, watched ? context.proc : -1, watched ? context.root : -1};
   for (int& fd : sources) {
-    if (fd >= 0 && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 32)) < 0) return errno;
+    if (fd >= 0 && (fd = static_cast<int>(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 32))) < 0) return errno;   // musl's fcntl() makes two calls of it
   }
   for (int target = 0; target < kFirstFree; ++target) {
     if (sources[target] >= 0 && dup3(sources[target], target, target > 2 ? O_CLOEXEC : 0) < 0) return errno;
   }
-  if (syscall(kernel::kSysCloseRange, kFirstFree, ~0U, 0) < 0) return errno;
+  if (syscall(kernel::kSysCloseRange, watched ? kFirstFree : kProcFd, ~0U, 0) < 0) return errno;
   context.status = kStatusFd;
   context.proc = kProcFd;
   context.root = kRootFd;
@@ -267,8 +268,7 @@ void become_init(Context& context, uint32_t step_number) {
     send_frame(kStatusFd, {wire::FrameKind::kListener, step_number, 0, context.listener >= 0 ? 1U : 0U, 0, 0, 0}, fds, count);
   }
   if (context.listener >= 0) close(context.listener);
-  close(kProcFd);
-  close(kRootFd);
+  if (header.watchdog != 0) syscall(kernel::kSysCloseRange, kProcFd, kRootFd, 0);
   if (chdir(context.plan.text(header.cwd)) < 0) {
     send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0, 0, 0, 0});
     _exit(1);

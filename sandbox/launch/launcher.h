@@ -31,6 +31,7 @@ struct Run {
   bool watched = false;
   bool held = false;   // its command waits for the engine's word
   bool have_status = false;
+  bool deaf = false;   // reported, and nothing of its init but the pidfd is in the event set
   int control = -1;    // to the engine
   int status = -1;     // to init
   int pidfd = -1;

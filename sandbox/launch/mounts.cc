@@ -112,15 +112,25 @@ int open_beneath(int dir, const char* path, uint64_t extra_flags) {
   return static_cast<int>(syscall(kernel::kSysOpenat2, dir, path, &how, sizeof how));
 }
 
+int clone_anywhere(const char* path) {
+  const int source = open_beneath(AT_FDCWD, path, 0);
+  if (source < 0) return -1;
+  const int tree = clone_tree(source);
+  const int error = errno;
+  close(source);
+  errno = error;
+  return tree;
+}
+
+int clone_in_own_root(const Context& context, const char* path) {
+  return static_cast<int>(syscall(kernel::kSysOpenTree, context.root, relative(path), kTreeClone | kTreeCloexec | AT_SYMLINK_NOFOLLOW | kRecursive));
+}
+
 int open_tree_step(Context& context, const wire::Step& step) {
   if ((step.flags & wire::kFlagFromTree) != 0) return open_from_tree(context, step);
   const char* path = context.plan.text(step.text);
-  const bool own = (step.flags & wire::kFlagOwnRoot) != 0;
-  int source = open_beneath(own ? context.root : AT_FDCWD, own ? relative(path) : path, 0);
-  if (source < 0) return errno;
-  int tree = clone_tree(source);
-  if (tree < 0) return close_and(source, errno);
-  close(source);
+  const int tree = (step.flags & wire::kFlagOwnRoot) != 0 ? clone_in_own_root(context, path) : clone_anywhere(path);
+  if (tree < 0) return errno;
   mount_attr attributes{};
   attributes.attr_set = step.b;
   attributes.propagation = MS_PRIVATE;
@@ -142,11 +152,22 @@ int new_root_step(Context& context, const wire::Step& step) {
   return error_of(syscall(kernel::kSysMoveMount, context.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
 }
 
+// With just that mode, whatever the umask of 022 takes away of others.
+int make_folder(int dir, const char* path, mode_t mode) {
+  if ((mode & 022) == 0) return error_of(mkdirat(dir, path, mode));
+  const mode_t before = umask(0);
+  const int error = error_of(mkdirat(dir, path, mode));
+  umask(before);
+  return error;
+}
+
 int folder_step(Context& context, const wire::Step& step) {
   const char* path = relative(context.plan.text(step.text));
   const auto mode = static_cast<mode_t>(step.a);
-  if (mkdirat(context.root, path, mode) < 0 && errno != EEXIST) {
-    if (errno != ENOENT) return errno;
+  const int error = make_folder(context.root, path, mode);
+  if (error == 0) return 0;
+  if (error != EEXIST && error != ENOENT) return error;
+  if (error == ENOENT) {
     int fd = mount_point(context, path, Kind::kFolder);
     if (fd < 0) return errno;
     close(fd);
@@ -192,17 +213,32 @@ int attach_step(Context& context, const wire::Step& step) {
   return error;
 }
 
-// Source and target are one descriptor, so that nothing can be swapped between them.
-int rebind_step(Context& context, const wire::Step& step) {
-  int target = open_beneath(context.root, relative(context.plan.text(step.text)), 0);
-  if (target < 0) return errno;
-  int tree = clone_tree(target);
-  if (tree < 0) return close_and(target, errno);
+int rebind_attributes(int tree, const wire::Step& step) {
   mount_attr attributes{};
   attributes.attr_set = step.a;
   attributes.attr_clr = step.b;
   attributes.propagation = MS_PRIVATE;
-  int error = set_attributes(tree, attributes);
+  return set_attributes(tree, attributes);
+}
+
+// On our own tmpfs a path is as good as a descriptor, see attach_in_own_root.
+int rebind_in_own_root(const Context& context, const wire::Step& step) {
+  const char* path = context.plan.text(step.text);
+  const int tree = clone_in_own_root(context, path);
+  if (tree < 0) return errno;
+  int error = rebind_attributes(tree, step);
+  if (error == 0) error = error_of(syscall(kernel::kSysMoveMount, tree, "", context.root, relative(path), MOVE_MOUNT_F_EMPTY_PATH));
+  return close_and(tree, error);
+}
+
+// Source and target are one descriptor, so that nothing can be swapped between them.
+int rebind_step(Context& context, const wire::Step& step) {
+  if ((step.flags & wire::kFlagOwnRoot) != 0) return rebind_in_own_root(context, step);
+  int target = open_beneath(context.root, relative(context.plan.text(step.text)), 0);
+  if (target < 0) return errno;
+  int tree = clone_tree(target);
+  if (tree < 0) return close_and(target, errno);
+  int error = rebind_attributes(tree, step);
   if (error == 0) error = attach(tree, target);
   close(tree);
   return close_and(target, error);
@@ -224,7 +260,8 @@ int pts_step(Context& context, const wire::Step& step) {
 
 // Relative to the new root, where so far every path is ours or the kernel's. The cover is a read-only mount, and so is each copy of it.
 int mask_step(Context& context, const wire::Step& step) {
-  if (fchdir(context.root) < 0) return errno;
+  if (!context.at_root && fchdir(context.root) < 0) return errno;
+  context.at_root = true;
   return error_of(mount(relative(context.plan.text(step.text2)), relative(context.plan.text(step.text)), nullptr, MS_BIND, nullptr));
 }
 

@@ -98,11 +98,21 @@ void pass_socket(const Run& run, msghdr& message) {
   close(fd);
 }
 
+// The end of init's pidfd is all that is still to come.
+void listen_no_more(Run& run) {
+  watch_no_more(run.status);
+  if (run.listener >= 0) watch_no_more(run.listener);
+  run.deaf = true;
+}
+
 // A run that was killed is reported once everything is dead: whoever killed it decides what is told.
 void note_exit(Run& run, const wire::Frame& frame) {
   run.have_status = true;
   run.exited = frame;
-  if (frame.extra != 0 && !run.killed && run.state == State::kRunning) report_end(run);
+  if (frame.extra != 0 && !run.killed && run.state == State::kRunning) {
+    report_end(run);
+    listen_no_more(run);
+  }
 }
 
 void note_frame(Run& run, msghdr& message, const wire::Frame& frame) {
@@ -116,8 +126,9 @@ void note_frame(Run& run, msghdr& message, const wire::Frame& frame) {
 }
 
 void forget_process(Run& run) {
-  const int watched[] = {run.status, run.pidfd, run.listener};
-  for (int fd : watched) forget(fd);
+  forget(run.pidfd);
+  const int ends[] = {run.status, run.listener};
+  for (int fd : ends) run.deaf ? static_cast<void>(close_and(fd, 0)) : forget(fd);
   close_and(run.proc, 0);
   close_and(run.root, 0);
   run.status = run.pidfd = run.listener = run.proc = run.root = run.pid = -1;
@@ -154,6 +165,7 @@ void drain_frames(Run& run) {
     ssize_t size = recvmsg(run.status, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (size == static_cast<ssize_t>(sizeof frame)) {
       note_frame(run, message, frame);
+      if (run.deaf) return;
       continue;
     }
     // End of file: init is gone, and the event of its pidfd follows. Left in the set it would wake us again and again.
@@ -177,7 +189,7 @@ void lose(Run& run, int error) {
 // init is dead, and with it, by the kernel's hand, every process of its PID namespace (pid_namespaces(7)). A prepared sandbox that
 // died by itself stays as an empty entry: its run is made from nothing.
 void finish(Run& run) {
-  drain_frames(run);
+  if (!run.deaf) drain_frames(run);
   reap(run);
   if (run.state == State::kRunning) report_end(run);
   if (run.state == State::kPrepared && run.control >= 0) return forget_process(run);
