@@ -140,6 +140,11 @@ int idmap_namespace(uint32_t uid, uint32_t gid, uint32_t host_id);
 // In a prepared sandbox: waits for the rest of the plan, which takes the place of the early one, and for its descriptors.
 void await_rest(Context& context);
 
+// few_mounts.cc: where sandboxes are born. Between the second and the third the launcher is there itself.
+void make_few_mounts();
+bool go_to_few_mounts();
+void leave_few_mounts();
+
 // Back to the CPUs that we came with, where we kept off some of them. 0 or an errno.
 int use_all_cpus();
 

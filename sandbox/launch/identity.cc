@@ -122,8 +122,10 @@ int clone_step(Context& context, const wire::Step& step) {
     arguments.flags |= kCloneIntoCgroup;
     arguments.cgroup = static_cast<uint64_t>(context.slots[step.slot]);
   }
+  const bool apart = go_to_few_mounts();
   context.pid = static_cast<pid_t>(clone3(arguments));
   int error = error_of(context.pid);
+  if (apart && context.pid != 0) leave_few_mounts();
   context.status = ends[context.pid == 0 ? 1 : 0];
   context.launcher_end = ends[context.pid == 0 ? 0 : 1];
   close(context.launcher_end);

@@ -100,6 +100,7 @@ int keep_tree_step(Context& context, const wire::Step& step) {
   kept = context.tree;
   kept_since = now_ms();
   context.tree_is_kept = true;
+  make_few_mounts();
   return 0;
 }
 

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "sandbox/host_facts.h"
 #include "sandbox/launcher_client.h"
@@ -67,7 +69,60 @@ class Cat {
   std::vector<std::uint8_t> plan_;
 };
 
+// Where mounts are attached, in the order of `mountinfo`.
+std::vector<std::string> mounts_of(int pid) {
+  std::vector<std::string> places;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/mountinfo");
+  for (std::string id, parent, device, root, place, rest; file >> id >> parent >> device >> root >> place && std::getline(file, rest);) places.push_back(place);
+  return places;
+}
+
+std::string link_of(int pid, const std::string& name) {
+  char target[256];
+  const ssize_t length = ::readlink(("/proc/" + std::to_string(pid) + "/" + name).c_str(), target, sizeof target);
+  return {target, static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+}
+
+// The mounts of the first sandbox of an engine, which stands still at a step right after its birth.
+std::vector<std::string> mounts_at_birth(Engine& engine, RunRequest run, Ahead ahead) {
+  for (const auto& step : steps_of(run, ahead)) {
+    if (step["do"] == "hostname") run.fault = {.step = step["n"], .kind = wire::Fault::kHang};
+  }
+  std::vector<std::string> mounts;
+  std::thread looker([&] {
+    (void)eventually([&] {
+      const auto inits = children_of(engine.launcher_pid());
+      if (!inits.empty()) mounts = mounts_of(*std::min_element(inits.begin(), inits.end()));
+      return !mounts.empty();
+    });
+  });
+  run.limits.wall_time = std::chrono::milliseconds(2000);
+  CHECK(engine.run(run).exit_status != 0);
+  looker.join();
+  return mounts;
+}
+
 }  // namespace
+
+TEST_CASE("a sandbox of a resident launcher is born among no mounts of the host, and the launcher stays among them") {
+  if (!has_tree()) return;
+  ScratchFolder workspace;
+  const RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
+  auto resident = Engine::create();
+  auto single = Engine::create({.ahead = Ahead::kNo, .launcher = {}});
+  REQUIRE((resident && single));
+  const auto all = mounts_of(::getpid());
+  CHECK(mounts_at_birth(*single, run, Ahead::kNo).size() >= all.size());   // control
+  const auto few = mounts_at_birth(*resident, run, Ahead::kYes);
+  CHECK(std::count(few.begin(), few.end(), "/") == 1);
+  CHECK(std::all_of(few.begin(), few.end(), [](const std::string& place) { return place == "/" || place.starts_with("/proc"); }));
+  CHECK(link_of(resident->launcher_pid(), "ns/mnt") == link_of(::getpid(), "ns/mnt"));
+  CHECK(link_of(resident->launcher_pid(), "root") == link_of(::getpid(), "root"));
+  CHECK(mounts_of(resident->launcher_pid()) == mounts_of(::getpid()));
+  CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
+  REQUIRE(resident->run(run).exit_status == 0);
+  CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) == 0);
+}
 
 TEST_CASE("control: a resident engine has a tree where it can, a single run has none") {
   ScratchFolder workspace;
