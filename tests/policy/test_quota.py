@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -109,6 +110,32 @@ class Quota(Base):
             state = os.path.join(self.folder, "state-" + str(len(presets)))
             with self.subTest(presets=presets):
                 self.assertEqual([self.run_once(state=state).returncode for _ in statuses], statuses)
+
+    def test_a_run_that_was_never_let_in_gives_back(self):
+        """Cancelled while a hook is asked, it is counted when the hook has allowed it, and never entered."""
+        asked = os.path.join(self.folder, "asked")
+        ran = os.path.join(self.workspace, "ran")
+        hook = os.path.join(self.folder, "hook")
+        with open(hook, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n: > {asked}\nsleep 0.5\necho '{{\"decision\": \"allow\"}}'\n")
+        os.chmod(hook, 0o755)
+        self.write_policy(limit(1), hooks=[{"name": "slow", "event": "before_run", "run": [hook], "timeout": "10s"}])
+        command = ["touch", ran]
+        started = subprocess.Popen([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", *command],
+                                   env=environment(state=self.state), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 30
+        while not os.path.exists(asked):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.005)
+        started.send_signal(signal.SIGINT)
+        said = started.communicate(timeout=30)[1]
+        self.assertEqual(started.returncode, 130, said)
+        self.assertFalse(os.path.exists(ran))
+        records = [json.loads(line) for line in self.audit_of("show", "--json").stdout.splitlines()]
+        self.assertEqual([(one["event"], one.get("decision"), one.get("outcome")) for one in records[-2:]], [("admit", "allow", None), ("finish", None, "cancelled")])
+        self.assertEqual(self.run_once(*command).returncode, ALLOWED)   # it was given back
+        self.assertTrue(os.path.exists(ran))
+        self.assertEqual(self.run_once(*command).returncode, DENIED)    # and once
 
     def test_a_window_ends(self):
         self.write_policy(limit(1, "1s"))
