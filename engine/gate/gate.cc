@@ -58,10 +58,11 @@ struct Gate::Impl {
   std::mutex callbacks;
   std::function<void()> on_change;
   std::function<void(std::string_view)> on_notice;
-  Steps steps{stores, [this](std::string_view line) { notice(line); }};
+  Steps steps;
   std::unique_ptr<PolicySource> source;   // its thread and that of `steps` give notice to the last: they end first
 
-  Impl(std::string state_dir, std::string quota_store) : stores(std::move(state_dir), std::move(quota_store)) {}
+  Impl(std::string state_dir, std::string quota_store, Syncing syncing)
+      : stores(std::move(state_dir), std::move(quota_store)), steps(stores, [this](std::string_view line) { notice(line); }, syncing) {}
 
   void notice(std::string_view line) {
     std::function<void(std::string_view)> callback;
@@ -95,7 +96,8 @@ Gate::~Gate() = default;
 Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
   if (!hold_standard_fds()) return fail_errno(ErrorCode::kHost, "cannot open /dev/null in the place of a closed standard stream", "make it: mknod -m 666 /dev/null c 1 3");
   const std::string state_dir = options.state_dir.empty() ? state_folder() : options.state_dir;
-  auto impl = std::make_unique<Impl>(state_dir, options.quota_store);
+  const Syncing syncing = options.watch == Watch::kNo ? Syncing::kSideBySide : Syncing::kOneByOne;
+  auto impl = std::make_unique<Impl>(state_dir, options.quota_store, syncing);
   // Who watches the file reads it once, and has time.
   auto source = PolicySource::open(options.policy_file, options.builtin_policy, options.watch == Watch::kNo ? state_dir : "");
   if (!source) return tl::unexpected(source.error());

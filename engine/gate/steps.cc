@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -180,10 +181,12 @@ bool Steps::reserve(Judging& judging) {
   if (admission.decision.quotas.empty()) return true;
   auto store = stores_.quota();
   if (!store) return notice("quotas", store.error()), judging.broken("quotas can't be counted");
-  auto reserved = (*store)->reserve(reservations(admission.decision));
+  const std::vector<policy::Reservation> wanted = reservations(admission.decision);
+  auto reserved = syncing_ == Syncing::kSideBySide ? (*store)->reserve_ahead(wanted) : (*store)->reserve(wanted);
   if (!reserved) return notice("quotas", reserved.error()), judging.broken("quotas can't be counted");
   if (reserved->granted) {
     judging.pending->receipt = std::move(reserved->receipt);
+    judging.pending->unsettled = !reserved->on_disk;
     return true;
   }
   if (reserved->free_at) {
@@ -202,9 +205,19 @@ Status Steps::write(const AuditRecord& record, Durable durable) {
   return written;
 }
 
+Status Steps::settle() {
+  auto store = stores_.quota();
+  return store ? (*store)->settle() : Status(tl::unexpected(store.error()));
+}
+
+// Where the reservation can't be put on disk, undo() writes down that the call was refused after all.
 bool Steps::write_down(Judging& judging) {
   const AuditRecord record = record_of(judging.call, *judging.edition, judging.admission.run_id, judging.admission.decision);
+  const bool unsettled = std::exchange(judging.pending->unsettled, false);
+  auto settling = std::async(unsettled ? std::launch::async | std::launch::deferred : std::launch::deferred, [&] { return unsettled ? settle() : Status(); });
   const Status written = write(record, Durable::kYes);
+  const Status settled = settling.get();
+  if (!settled) return notice("quotas", settled.error()), judging.broken("quotas can't be counted");
   if (written) return true;
   notice("audit", written.error());
   return judging.broken("the audit log can't be written");

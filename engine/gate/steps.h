@@ -21,6 +21,7 @@ struct Admission::Pending {
   std::shared_ptr<const Edition> edition;
   ToolCall call;
   std::optional<policy::Receipt> receipt;
+  bool unsettled = false;   // the reservation is not on disk yet
   std::optional<policy::Approval> approval;
   std::atomic<bool> finished = false;
 };
@@ -38,17 +39,21 @@ struct Judging {
   bool broken(const char* what);
 };
 
+// How a reservation and the record of its call get on disk: a server puts those of many calls there at once, each after the other; a program that makes
+// one call puts both there beside each other.
+enum class Syncing { kOneByOne, kSideBySide };
+
 // Thread-safe. Each step answers whether the call goes on; where it does not, the admission says why.
 class Steps {
  public:
   using Notice = std::function<void(std::string_view line)>;
-  Steps(Stores& stores, Notice notice) : stores_(stores), notice_(notice), announcer_(std::move(notice)) {}
+  Steps(Stores& stores, Notice notice, Syncing syncing) : stores_(stores), notice_(notice), announcer_(std::move(notice)), syncing_(syncing) {}
 
   bool judge(Judging& judging) const;
   static bool ask_hooks(Judging& judging);
   bool take_approval(Judging& judging);   // true where nobody needs to agree, or somebody has
   bool reserve(Judging& judging);
-  bool write_down(Judging& judging);      // on disk when it answers true
+  bool write_down(Judging& judging);      // record and reservation are on disk when it answers true
 
   // For a call that was stopped. The refusal stands whether or not it can be written down.
   void undo(const Judging& judging);
@@ -64,11 +69,13 @@ class Steps {
  private:
   bool await_approval(Judging& judging, policy::ApprovalStore& store, const policy::ApprovalCall& call);
   Status write(const AuditRecord& record, Durable durable);
+  Status settle();
   void notice(const char* what, const Error& error) const;
 
   Stores& stores_;
   Notice notice_;
   Announcer announcer_;
+  Syncing syncing_;
 };
 
 }  // namespace wardenv::engine

@@ -3,6 +3,9 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
+
+#include <algorithm>
 
 #include "policy/quota/combiner.h"
 #include "policy/quota/sqlite_ledger.h"
@@ -22,9 +25,14 @@ Schema schema() {
           .if_lost = "every quota then begins at zero"};
 }
 
-// One of the three.
+// What a transaction is synced with: its own commit, or settle().
+enum class Sync { kCommit, kLater };
+
+// One of the four.
 struct Job {
   const std::span<const Reservation>* reserve = nullptr;
+  Sync sync = Sync::kCommit;     // of a reservation
+  bool settle = false;
   const Receipt* give_back = nullptr;
   const CounterName* look = nullptr;
   Result<Reserved> reserved{};
@@ -33,16 +41,24 @@ struct Job {
 
 class SqliteQuota final : public QuotaStore {
  public:
-  SqliteQuota(std::string path, OpenDatabase database, std::shared_ptr<const Clock> clock)
+  SqliteQuota(std::string path, OpenDatabase database, std::shared_ptr<const Clock> clock, Durability durability)
       : path_(std::move(path)), file_(file_id(path_)), database_(std::move(database)), time_(*database_, std::move(clock), SqliteLedger::last_seen()),
-        ledger_(*database_) {}
+        ledger_(*database_), durability_(durability) {}
 
-  Result<Reserved> reserve(std::span<const Reservation> wanted) override {
-    WARDENV_TRY(check_reservations(wanted));
-    if (wanted.empty()) return Reserved{.granted = true};
-    Job job{.reserve = &wanted};
+  Result<Reserved> reserve(std::span<const Reservation> wanted) override { return reserve(wanted, Sync::kCommit); }
+
+  Result<Reserved> reserve_ahead(std::span<const Reservation> wanted) override {
+    auto reserved = reserve(wanted, durability_ == Durability::kPowerLoss ? Sync::kLater : Sync::kCommit);
+    if (!reserved || durability_ != Durability::kPowerLoss) return reserved;
+    if (reserved->receipt.entries.empty()) WARDENV_TRY(settle());   // what the clock has shown is written down all the same
+    else reserved->on_disk = false;
+    return reserved;
+  }
+
+  Status settle() override {
+    Job job{.settle = true};
     submit(job);
-    return std::move(job.reserved);
+    return job.reserved ? Status() : tl::unexpected(job.reserved.error());
   }
 
   Status give_back(const Receipt& receipt) override {
@@ -62,21 +78,56 @@ class SqliteQuota final : public QuotaStore {
   }
 
  private:
+  Result<Reserved> reserve(std::span<const Reservation> wanted, Sync sync) {
+    WARDENV_TRY(check_reservations(wanted));
+    if (wanted.empty()) return Reserved{.granted = true};
+    Job job{.reserve = &wanted, .sync = sync};
+    submit(job);
+    return std::move(job.reserved);
+  }
+
   void submit(Job& job) {
     combiner_.run(job, [this](std::vector<Job*>& jobs) { run(jobs); });
   }
 
-  // A batch that could not be committed counts for none of its callers.
   void run(std::vector<Job*>& jobs) {
+    const auto settles = std::stable_partition(jobs.begin(), jobs.end(), [](const Job* job) { return !job->settle; });
+    if (settles != jobs.begin()) count({jobs.begin(), settles});
+    if (settles == jobs.end()) return;
+    const Status synced = sync_log();
+    for (auto job = settles; !synced && job != jobs.end(); ++job) (*job)->reserved = tl::unexpected(synced.error());
+  }
+
+  // A batch that could not be committed counts for none of its callers.
+  void count(std::span<Job* const> jobs) {
     if (const Status status = transact(jobs); !status) {
       time_.forget();
       for (Job* job : jobs) job->reserved = tl::unexpected(status.error());
     }
   }
 
-  Status transact(std::vector<Job*>& jobs) {
+  // PRAGMA synchronous: with NORMAL a commit is in the log, for every process to see, and the log is not synced.
+  void choose_sync(std::span<Job* const> jobs) {
+    if (durability_ != Durability::kPowerLoss) return;
+    const Sync wanted = std::all_of(jobs.begin(), jobs.end(), [](const Job* job) { return job->sync == Sync::kLater; }) ? Sync::kLater : Sync::kCommit;
+    if (wanted != sync_) database_->exec(wanted == Sync::kCommit ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    sync_ = wanted;
+  }
+
+  // All that was committed before: what is not in the log any more was synced when it was moved into the file.
+  Status sync_log() {
+    sqlite3_file* log = nullptr;
+    sqlite3_file_control(database_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+    if (log == nullptr || log->pMethods == nullptr) return fail(ErrorCode::kInternal, "the quota store has no log");
+    const int synced = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    if (synced == SQLITE_OK) return {};
+    return tl::unexpected(database_error(SQLite::Exception("its log could not be put on disk", synced), path_, schema()));
+  }
+
+  Status transact(std::span<Job* const> jobs) {
     if (file_id(path_) != file_) return tl::unexpected(replaced_error(path_, schema()));
     try {
+      choose_sync(jobs);
       SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
       const Moment now = time_.now();   // under the writer's lock: later transactions have later times
       ledger_.begin(now);
@@ -102,6 +153,8 @@ class SqliteQuota final : public QuotaStore {
   OpenDatabase database_;
   StoredTime time_;
   SqliteLedger ledger_;
+  Durability durability_;
+  Sync sync_ = Sync::kCommit;   // of the connection, where it is durable at all
   Combiner<Job> combiner_{};
 };
 
@@ -110,7 +163,7 @@ class SqliteQuota final : public QuotaStore {
 Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string& path, Durability durability, std::shared_ptr<const Clock> clock) {
   auto database = open_database(path, schema(), durability);
   if (!database) return tl::unexpected(std::move(database).error());
-  return std::make_unique<SqliteQuota>(path, std::move(*database), std::move(clock));
+  return std::make_unique<SqliteQuota>(path, std::move(*database), std::move(clock), durability);
 }
 
 }  // namespace wardenv::policy

@@ -51,6 +51,7 @@ struct Reserved {
   std::size_t refused = 0;
   std::optional<std::chrono::system_clock::time_point> free_at{};   // none: never, `amount` alone is more than `max`
   Receipt receipt{};                                                // where granted
+  bool on_disk = true;                                              // false: not before settle() says so
 };
 
 // Thread-safe. Every error (store unreachable, damaged, full, read-only, busy for too long) means that nothing may run: deny.
@@ -60,6 +61,10 @@ class QuotaStore {
   virtual ~QuotaStore() = default;
   // All or nothing. On disk (SQLite) when it returns. An empty list is granted.
   virtual Result<Reserved> reserve(std::span<const Reservation> wanted) = 0;
+  // The same, for who has something else to put on disk meanwhile: at once it outlives the death of every process, a loss of power only when settle()
+  // has answered. Where that answers an error nothing may run, and the reservation may be given back.
+  virtual Result<Reserved> reserve_ahead(std::span<const Reservation> wanted) { return reserve(wanted); }
+  virtual Status settle() { return {}; }
   // Takes back what was counted, out of the very window that it was counted in; where that has passed, nothing. REQUIRES: at most once
   // for a receipt, and only where the sandbox was never entered.
   virtual Status give_back(const Receipt& receipt) = 0;
