@@ -10,7 +10,9 @@
 #include "sandbox/holders.h"
 #include "sandbox/landlock_rules.h"
 #include "sandbox/mount_order.h"
+#include "sandbox/own_places.h"
 #include "sandbox/plan.h"
+#include "sandbox/proc_masks.h"
 #include "sandbox/resource_limits.h"
 #include "sandbox/seccomp/builtin.h"
 #include "sandbox/spec_check.h"
@@ -26,33 +28,21 @@ constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4, kNoExec = 
 constexpr std::uint64_t kDeviceAttributes = kReadOnly | kNoSuid | kNoExec;   // a device is read and written all the same; its times, which are the host's, are not
 constexpr std::uint64_t kSkeletonBytes = 128ULL << 10, kSkeletonInodes = 512;  // of the root tmpfs, beside what the command gets
 
-constexpr const char* kEmptyFolder = "/var/empty";
-constexpr const char* kEmptyFile = "/var/none";
-
-struct Masked {
-  const char* path;
-  const char* cover;
-};
-// proc(5) entries that tell about the host's hardware, kernel or keys, or change them, as containers mask them.
-// /proc/sys is made read-only instead: programs read it.
-constexpr std::array kMaskedProc = {
-    Masked{"/proc/acpi", kEmptyFolder},      Masked{"/proc/asound", kEmptyFolder},     Masked{"/proc/bus", kEmptyFolder},
-    Masked{"/proc/fs", kEmptyFolder},        Masked{"/proc/irq", kEmptyFolder},        Masked{"/proc/scsi", kEmptyFolder},
-    Masked{"/proc/cmdline", kEmptyFile},     // secrets of the boot loader and of systemd's credentials
-    Masked{"/proc/interrupts", kEmptyFile},  Masked{"/proc/kallsyms", kEmptyFile},     Masked{"/proc/kcore", kEmptyFile},
-    Masked{"/proc/keys", kEmptyFile},        Masked{"/proc/latency_stats", kEmptyFile}, Masked{"/proc/sched_debug", kEmptyFile},
-    Masked{"/proc/sysrq-trigger", kEmptyFile}, Masked{"/proc/timer_list", kEmptyFile},
-    Masked{"/proc/sys/kernel/random/boot_id", kEmptyFile}};
 // Where what all runs of a launcher see alike lies, apart from /usr.
 constexpr std::array kShared = {"/dev", "/etc", "/var"};
-constexpr std::array kDevices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 
 class Compiler {
  public:
   Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)), landlock_(spec, facts) {
-    shared_ = facts.is_root() && facts.shared_trees &&
-              std::all_of(kShared.begin(), kShared.end(), [&](const char* place) { return belongs_to_no_run(spec, place); });
-    for (std::size_t index : mounts_.early) (shared_ && is_shared(spec.mounts[index].target) ? in_tree_ : early_).push_back(index);
+    const auto free = [&](const char* place) { return belongs_to_no_run(spec, place); };
+    shared_ = facts.is_root() && facts.shared_trees && std::all_of(kShared.begin(), kShared.end(), free);
+    const auto free_and_kept = [&](const char* place) { return id_of_kept(place).inode != 0 && free(place); };
+    if (spec.kept && !shared_) std::copy_if(kShared.begin(), kShared.end(), std::back_inserter(kept_), free_and_kept);
+    for (std::size_t index : mounts_.early) {
+      const Mount& mount = spec.mounts[index];
+      if (mount.kept && is_kept(mount.target)) continue;
+      (shared_ && is_shared(mount.target) ? in_tree_ : early_).push_back(index);
+    }
   }
 
   Result<LaunchPlan> compile() {
@@ -68,12 +58,14 @@ class Compiler {
     if (shared_) tree();
     open_trees(early_);
     if (!shared_) open_devices();
+    open_kept();
     new_root();
+    attach_kept();
     attach_mounts(early_);
     shared_ ? attach_tree() : devices();
     step({.op = Op::kPts, .text = "/dev/pts"});
     proc();
-    masks();
+    steps(proc_masks());
     if (landlock_.is_asked()) plan_.enforced.landlock_abi = facts_.landlock_abi;
     steps(landlock_.ruleset());
     steps(landlock_.allow(mounts_.early));
@@ -108,8 +100,13 @@ class Compiler {
     return std::any_of(kShared.begin(), kShared.end(), [&](const char* place) { return is_beneath(path, place); });
   }
 
+  // True for what comes with the kept view.
+  [[nodiscard]] bool is_kept(const std::string& path) const {
+    return std::any_of(kept_.begin(), kept_.end(), [&](const char* place) { return is_beneath(path, place); });
+  }
+
   // True for what is made now: in the tree of all runs what lies in its places, and in the new root all else.
-  [[nodiscard]] bool is_here(const std::string& path) const { return !shared_ || is_shared(path) == making_tree_; }
+  [[nodiscard]] bool is_here(const std::string& path) const { return !is_kept(path) && (!shared_ || is_shared(path) == making_tree_); }
 
   void copy_command() {
     plan_.argv = spec_.argv;
@@ -142,13 +139,14 @@ class Compiler {
     return facts_.cgroup.kind == CgroupKind::kV1 ? 3 : 1;
   }
 
-  // Control group, devices, mounts: the slots of what is done ahead do not depend on the mounts of the single run, which come last.
+  // Control group, devices, the kept view, mounts: the slots of what is done ahead do not depend on the mounts of the single run, which come last.
   [[nodiscard]] int slot_of_device(std::size_t device) const { return cgroup_slots() + static_cast<int>(device); }
-  [[nodiscard]] int slot_of(std::size_t mount) const { return slot_of_device(kDevices.size() + mount); }
+  [[nodiscard]] int slot_of_kept(std::size_t place) const { return slot_of_device(kDevices.size() + place); }
+  [[nodiscard]] int slot_of(std::size_t mount) const { return slot_of_kept((spec_.kept ? kShared.size() + 1 : 0) + mount); }
 
-  void open_tree(const std::string& source, int slot, std::uint16_t flags, std::uint64_t attributes) {
+  void open_tree(const std::string& source, int slot, std::uint16_t flags, std::uint64_t attributes, const FolderId& id = {}) {
     if (facts_.is_root()) flags |= wire::kFlagByLauncher;
-    step({.op = Op::kOpenTree, .flags = flags, .slot = slot, .text = source, .b = attributes});
+    step({.op = Op::kOpenTree, .flags = flags, .slot = slot, .text = source, .a = id.inode, .b = attributes, .c = id.device});
   }
 
   void open_trees(const std::vector<std::size_t>& mounts) {
@@ -165,8 +163,27 @@ class Compiler {
     return !holders_.cgroup && device == "/dev/zero" ? "/dev/full" : device.data();
   }
 
+  // Where the kept view has them, only what it can't have.
+  [[nodiscard]] bool is_mounted(std::string_view device) const {
+    return !is_kept("/dev") || !spec_.kept->has_devices || source_of(device) != device;
+  }
+
   void open_devices() {
-    for (std::size_t i = 0; i < kDevices.size(); ++i) open_tree(source_of(kDevices[i]), slot_of_device(i), 0, kDeviceAttributes);
+    for (std::size_t i = 0; i < kDevices.size(); ++i) {
+      if (is_mounted(kDevices[i].path)) open_tree(source_of(kDevices[i].path), slot_of_device(i), 0, kDeviceAttributes);
+    }
+  }
+
+  [[nodiscard]] const FolderId& id_of_kept(std::string_view place) const {
+    if (place == "/dev") return spec_.kept->dev;
+    return place == "/etc" ? spec_.kept->etc : spec_.kept->var;
+  }
+
+  void open_kept() {
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      const bool devices = kept_[i] == std::string_view("/dev") && spec_.kept->has_devices;
+      open_tree(spec_.kept->path + kept_[i], slot_of_kept(i), 0, devices ? kDeviceAttributes : kReadOnly | kNoSuid | kNoDev, id_of_kept(kept_[i]));
+    }
   }
 
   void clone() {
@@ -231,7 +248,7 @@ class Compiler {
     covers();
     system_files();
     attach_mounts(in_tree_);
-    for (const char* point : {"/dev/pts", "/dev/shm"}) folder(point, 0755);
+    for (const char* point : kDeviceFolders) folder(point, 0755);
     devices();
     step({.op = Op::kKeepTree});
     making_tree_ = false;
@@ -241,14 +258,26 @@ class Compiler {
     }
   }
 
-  // /dev/shm is the run's own: taken out from under the tree before that covers it.
+  // /dev/shm is the run's own: taken out from under what covers it.
+  void open_shm(int slot) {
+    step({.op = Op::kOpenTree, .flags = wire::kFlagOwnRoot | wire::kFlagWritable, .slot = slot, .text = "/dev/shm", .b = kNoSuid | kNoDev});
+  }
+
+  void attach_own(int slot, const char* place) { step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot, .text = place}); }
+
   void attach_tree() {
     const int shm = slot_of_device(kShared.size());
-    step({.op = Op::kOpenTree, .flags = wire::kFlagOwnRoot | wire::kFlagWritable, .slot = shm, .text = "/dev/shm", .b = kNoSuid | kNoDev});
-    for (std::size_t i = 0; i < kShared.size(); ++i) {
-      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of_device(i), .text = kShared[i]});
-    }
-    step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = shm, .text = "/dev/shm"});
+    open_shm(shm);
+    for (std::size_t i = 0; i < kShared.size(); ++i) attach_own(slot_of_device(i), kShared[i]);
+    attach_own(shm, "/dev/shm");
+  }
+
+  // Before what is mounted in it.
+  void attach_kept() {
+    const int shm = slot_of_kept(kShared.size());
+    if (is_kept("/dev")) open_shm(shm);
+    for (std::size_t i = 0; i < kept_.size(); ++i) attach_own(slot_of_kept(i), kept_[i]);
+    if (is_kept("/dev")) attach_own(shm, "/dev/shm");
   }
 
   void covers() {
@@ -272,7 +301,7 @@ class Compiler {
     folder("/dev/shm", 01777);
     folder("/proc", 0755);
     folder(spec_.home, 0700);
-    if (!shared_) covers();
+    if (is_here("/var")) covers();
     system_files();
     for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
       if (is_here(path)) step({.op = Op::kRebind, .flags = wire::kFlagWritable | wire::kFlagOwnRoot, .text = path, .a = kNoSuid | kNoDev});
@@ -326,27 +355,18 @@ class Compiler {
 
   void devices() {
     for (std::size_t i = 0; i < kDevices.size(); ++i) {
-      step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot_of_device(i), .text = kDevices[i]});
+      if (is_mounted(kDevices[i].path)) attach_own(slot_of_device(i), kDevices[i].path);
     }
-    step({.op = Op::kSymlink, .text = "/dev/ptmx", .text2 = "pts/ptmx"});
-    step({.op = Op::kSymlink, .text = "/dev/fd", .text2 = "/proc/self/fd"});
-    step({.op = Op::kSymlink, .text = "/dev/stdin", .text2 = "/proc/self/fd/0"});
-    step({.op = Op::kSymlink, .text = "/dev/stdout", .text2 = "/proc/self/fd/1"});
-    step({.op = Op::kSymlink, .text = "/dev/stderr", .text2 = "/proc/self/fd/2"});
+    if (is_kept("/dev")) return;
+    for (const DeviceLink& link : kDeviceLinks) step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
   }
 
   void proc() {
     step({.op = Op::kProc, .text = "/proc"});
     step({.op = Op::kNoNestedUserns});
     step({.op = Op::kRebind, .text = "/proc/sys", .a = kReadOnly | kNoSuid | kNoDev});
-    if (shared_) return;
+    if (!is_here("/var")) return;
     for (const char* cover : {kEmptyFolder, kEmptyFile}) step({.op = Op::kRebind, .text = cover, .a = kReadOnly | kNoSuid | kNoDev});
-  }
-
-  void masks() {
-    for (const Masked& item : kMaskedProc) {
-      step({.op = Op::kMask, .flags = wire::kFlagOptional, .text = item.path, .text2 = item.cover});
-    }
   }
 
   void steps(std::vector<PlanStep> items) {
@@ -368,6 +388,7 @@ class Compiler {
   const MountOrder mounts_;
   const LandlockRules landlock_;
   bool shared_ = false;                  // /dev, /etc and /var come from the tree of all runs
+  std::vector<const char*> kept_;        // those of these places that the kept view has
   bool making_tree_ = false;             // steps go into it
   std::vector<std::size_t> early_;       // of mounts_.early: those of the new root, and those of the tree
   std::vector<std::size_t> in_tree_;

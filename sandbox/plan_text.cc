@@ -102,7 +102,8 @@ std::string slot(const PlanStep& step) { return "#" + std::to_string(step.slot);
 std::string details(const PlanStep& step) {
   switch (step.op) {
     case Op::kOpenTree:
-      return slot(step) + " " + step.text + " " + names(kAttributes, step.b) + ((step.flags & wire::kFlagOwnerMapped) != 0 ? " owner-mapped" : "");
+      return slot(step) + " " + step.text + " " + names(kAttributes, step.b) + ((step.flags & wire::kFlagOwnerMapped) != 0 ? " owner-mapped" : "") +
+             (step.a != 0 ? " only-that-folder" : "");
     case Op::kClone: return names(kNamespaces, step.a) + (step.slot >= 0 ? " into-cgroup " + slot(step) : "");
     case Op::kMapIdsByParent: return std::to_string(step.a) + " is an unprivileged host id";
     case Op::kMapIdsBySelf: return std::to_string(step.a) + " is our own id";

@@ -31,7 +31,7 @@ inline constexpr char kGo = 'g';           // from the engine to the launcher, a
 // What one step does. kClone, kMapIdsByParent and steps with kFlagByLauncher run in the launcher, all others in the sandbox's
 // first process. `t`, `u`: texts; `a`, `b`: numbers; `s`: slot.
 enum class Op : uint16_t {
-  kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*)
+  kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*). a: the inode that it must have, on device c; 0: any
   kClone,             // clone3(2) with namespaces a; born in the cgroup v2 folder of slot s, if s >= 0
   kMapIdsByParent,    // user_namespaces(7): inside id a is the host id that the launcher picks
   kJoinCgroup1,       // writes our own thread into the v1 `tasks` file of slot s

@@ -21,6 +21,7 @@ struct Mount {
   bool optional = false;          // a source that does not exist is skipped (no other error is)
   bool stable = false;            // part of the host's system, the same for every run: may be attached ahead of the run
   bool owner_mapped = false;      // as root: the owner of `source` is seen as the sandbox's user (idmapped mount)
+  bool kept = false;              // what it shows is in SandboxSpec::kept, too
   bool operator==(const Mount&) const = default;
 };
 
@@ -37,6 +38,24 @@ struct SyntheticFile {
   std::string path{};
   std::string content{};
   bool operator==(const SyntheticFile&) const = default;
+};
+
+struct FolderId {
+  std::uint64_t device = 0;       // stat(2)
+  std::uint64_t inode = 0;
+  bool operator==(const FolderId&) const = default;
+};
+
+// A folder of the host that holds, in `dev`, `etc` and `var`, what a sandbox has in those of its own: shown there, read-only, it saves making all
+// that. It is whoever names it who answers for its content: the stable symbolic links and the files of /etc that the spec has, the mounts that are
+// marked as kept, and a folder for each that is not.
+struct KeptView {
+  std::string path{};             // absolute, without symbolic links
+  FolderId dev{};                 // what is found there must be these very folders; all zeros: this one is not used
+  FolderId etc{};
+  FolderId var{};
+  bool has_devices = false;       // `dev` holds device nodes; otherwise empty files, for the host's to be mounted on
+  bool operator==(const KeptView&) const = default;
 };
 
 enum class Network {
@@ -97,6 +116,7 @@ struct SandboxSpec {
   std::vector<std::string> read_only_again{};  // existing paths inside a writable mount that become read-only in place
   std::vector<Symlink> symlinks{};
   std::vector<SyntheticFile> files{};
+  std::optional<KeptView> kept{};        // used for those of its places where nothing of the single run is
   Network network = Network::kNone;
   std::uint16_t listen_port = 0;         // with kEgress: the port on 127.0.0.1 that the engine's proxy is given inside
   Clock clock = Clock::kHost;

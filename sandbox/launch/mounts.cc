@@ -88,6 +88,14 @@ int attach_new(const Context& context, int mount, const char* path) {
   return error;
 }
 
+// What was looked at before is what is mounted, or nothing.
+int check_identity(int tree, const wire::Step& step) {
+  struct stat status {};
+  if (step.a == 0) return 0;
+  if (fstat(tree, &status) < 0) return errno;
+  return status.st_ino == step.a && status.st_dev == step.c ? 0 : ESTALE;
+}
+
 }  // namespace
 
 int new_filesystem(const char* type, const char* const* options, unsigned attributes) {
@@ -131,10 +139,11 @@ int open_tree_step(Context& context, const wire::Step& step) {
   const char* path = context.plan.text(step.text);
   const int tree = (step.flags & wire::kFlagOwnRoot) != 0 ? clone_in_own_root(context, path) : clone_anywhere(path);
   if (tree < 0) return errno;
+  int error = check_identity(tree, step);
   mount_attr attributes{};
   attributes.attr_set = step.b;
   attributes.propagation = MS_PRIVATE;
-  int error = (step.flags & wire::kFlagOwnerMapped) != 0 ? add_owner_map(context, tree, attributes) : 0;
+  if (error == 0 && (step.flags & wire::kFlagOwnerMapped) != 0) error = add_owner_map(context, tree, attributes);
   if (error == 0 && step.b != 0) error = set_attributes(tree, attributes);
   if (error != 0) return close_and(tree, error);
   close_and(context.slots[step.slot], 0);  // of an earlier attempt

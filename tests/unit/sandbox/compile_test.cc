@@ -46,6 +46,17 @@ HostFacts user_facts() {
   return facts;
 }
 
+enum class Devices { kKept, kOfTheHost };
+
+SandboxSpec with_kept_view(Devices devices) {
+  SandboxSpec spec = small_spec();
+  spec.mounts.back().kept = true;
+  spec.mounts.push_back({.source = "/etc/ssl/certs", .target = "/etc/ssl/certs", .optional = true, .stable = true});
+  spec.symlinks.push_back({"/etc/localtime", "../usr/share/zoneinfo/Etc/UTC", true});
+  spec.kept = {.path = "/state/views/x", .dev = {8, 11}, .etc = {8, 12}, .var = {8, 13}, .has_devices = devices == Devices::kKept};
+  return spec;
+}
+
 std::string text(const SandboxSpec& spec, const HostFacts& facts) {
   auto plan = compile(spec, facts);
   REQUIRE(plan);
@@ -77,6 +88,9 @@ TEST_CASE("plans are as the golden files say") {
   egress.network = Network::kEgress;
   egress.listen_port = 3128;
   CHECK(testing::compare_golden("plan/user-egress.txt", text(egress, user_facts())) == "");
+
+  CHECK(testing::compare_golden("plan/root-kept.txt", text(with_kept_view(Devices::kKept), root_facts())) == "");
+  CHECK(testing::compare_golden("plan/user-kept.txt", text(with_kept_view(Devices::kOfTheHost), user_facts())) == "");
 }
 
 TEST_CASE("named egress is a private network like none, and a socket more, which belongs to the single run") {
@@ -311,4 +325,96 @@ TEST_CASE("the report says who holds what") {
   CHECK(to_string(user->enforced.cpu) == "affinity");
   CHECK(user->enforced.landlock_abi == 2);
   CHECK(user->enforced.seccomp);
+}
+
+namespace {
+
+bool has_step(const LaunchPlan& plan, wire::Op op, const std::string& path) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) { return step.op == op && step.text == path; });
+}
+
+}  // namespace
+
+TEST_CASE("each place is either kept or made, with all that belongs there") {
+  for (const bool dev : {false, true}) {
+    for (const bool etc : {false, true}) {
+      for (const bool var : {false, true}) {
+        for (const HostFacts& facts : {root_facts(), user_facts()}) {
+          SandboxSpec spec = with_kept_view(Devices::kOfTheHost);
+          if (!dev) spec.kept->dev = {};
+          if (!etc) spec.kept->etc = {};
+          if (!var) spec.kept->var = {};
+          const auto plan = compile(spec, facts);
+          REQUIRE(plan);
+          INFO(to_text(*plan));
+          CHECK(has_step(*plan, wire::Op::kAttach, "/etc") == etc);
+          CHECK(has_step(*plan, wire::Op::kFile, "/etc/passwd") != etc);
+          CHECK(has_step(*plan, wire::Op::kSymlink, "/etc/localtime") != etc);
+          CHECK(has_step(*plan, wire::Op::kAttach, "/etc/ld.so.cache") != etc);
+          CHECK(has_step(*plan, wire::Op::kAttach, "/etc/ssl/certs"));
+          CHECK(has_step(*plan, wire::Op::kAttach, "/dev") == dev);
+          CHECK(has_step(*plan, wire::Op::kSymlink, "/dev/fd") != dev);
+          CHECK(has_step(*plan, wire::Op::kAttach, "/dev/null"));
+          CHECK(has_step(*plan, wire::Op::kAttach, "/dev/shm") == dev);
+          CHECK(has_step(*plan, wire::Op::kRebind, "/dev/shm") != dev);
+          CHECK(has_step(*plan, wire::Op::kAttach, "/var") == var);
+          CHECK(has_step(*plan, wire::Op::kFile, "/var/none") != var);
+          CHECK(has_step(*plan, wire::Op::kRebind, "/var/none") != var);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what is kept is read-only, is one folder and no other, and comes before what lies in it") {
+  const auto plan = compile(with_kept_view(Devices::kKept), root_facts());
+  REQUIRE(plan);
+  for (const PlanStep& step : plan->steps) {
+    if (step.op != wire::Op::kOpenTree || !step.text.starts_with("/state/")) continue;
+    INFO(step.text);
+    CHECK((step.b & 0x3) == 0x3);                                         // read-only, nosuid
+    CHECK((step.b & 0x4) == (step.text.ends_with("/dev") ? 0U : 0x4U));   // nodev
+    CHECK(step.a >= 11);
+    CHECK(step.c == 8);
+    CHECK((step.flags & wire::kFlagOptional) == 0);
+  }
+  const auto attached = [&](const std::string& path) {
+    return std::find_if(plan->steps.begin(), plan->steps.end(), [&](const PlanStep& step) { return step.op == wire::Op::kAttach && step.text == path; });
+  };
+  CHECK(attached("/etc") < attached("/etc/ssl/certs"));
+  CHECK(attached("/dev") < attached("/dev/shm"));
+}
+
+TEST_CASE("a kept device that the watchdog could not count gives way to another") {
+  const SandboxSpec spec = with_kept_view(Devices::kKept);
+  const auto with_groups = compile(spec, root_facts());
+  HostFacts watched = root_facts();
+  watched.cgroup = {.why_not = "none"};
+  const auto without = compile(spec, watched);
+  REQUIRE(with_groups);
+  REQUIRE(without);
+  CHECK_FALSE(has_step(*with_groups, wire::Op::kAttach, "/dev/zero"));
+  CHECK(has_step(*without, wire::Op::kAttach, "/dev/zero"));
+  CHECK(has_step(*without, wire::Op::kOpenTree, "/dev/full"));
+  CHECK_FALSE(has_step(*without, wire::Op::kAttach, "/dev/null"));
+}
+
+TEST_CASE("where something of the run lies in a place, that is made, not kept") {
+  for (const std::string place : {"/dev", "/etc", "/var"}) {
+    SandboxSpec spec = with_kept_view(Devices::kKept);
+    spec.mounts.push_back({.source = "/srv/x", .target = place + "/of/the/run"});
+    const auto plan = compile(spec, user_facts());
+    REQUIRE(plan);
+    CHECK_FALSE(has_step(*plan, wire::Op::kAttach, place));
+    CHECK(has_step(*plan, wire::Op::kAttach, place == "/etc" ? "/dev" : "/etc"));
+  }
+}
+
+TEST_CASE("a tree of all runs is used rather than what is kept") {
+  HostFacts resident = root_facts();
+  resident.shared_trees = true;
+  const auto with = compile(with_kept_view(Devices::kKept), resident);
+  REQUIRE(with);
+  CHECK(has_step(*with, wire::Op::kFile, "/etc/passwd"));
+  CHECK(std::none_of(with->steps.begin(), with->steps.end(), [](const PlanStep& step) { return step.text.starts_with("/state/"); }));
 }
