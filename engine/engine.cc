@@ -17,9 +17,11 @@
 #include "engine/conclude.h"
 #include "engine/egress/proxy.h"
 #include "engine/input.h"
+#include "engine/kept_view.h"
 #include "engine/made_inside.h"
 #include "engine/planted.h"
 #include "engine/run_loop.h"
+#include "engine/sight.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
 #include "sandbox/base/standard_fds.h"
@@ -52,9 +54,9 @@ struct Launched {
   bool let_in = true;     // the command may have been executed
 };
 
-Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::string& run_id, const sandbox::HostFacts& facts) {
+Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const std::string& run_id, const sandbox::HostFacts& facts, const SystemView& system) {
   WARDENV_TRY(can_keep(request.output_limit_bytes));
-  auto spec = build_spec(request, run_id);
+  auto spec = build_spec(request, run_id, system);
   if (!spec) return tl::unexpected(spec.error());
   auto plan = sandbox::compile(*spec, facts);
   if (!plan) return plan;
@@ -82,7 +84,7 @@ Result<sandbox::HostFacts> probe_host(const sandbox::IdRange& ids, Ahead ahead) 
 Result<sandbox::LaunchPlan> make_plan(const RunRequest& request, const sandbox::IdRange& ids, Ahead ahead) {
   auto facts = probe_host(ids, ahead);
   if (!facts) return tl::unexpected(facts.error());
-  return make_plan(request, "RUN-ID", *facts);
+  return make_plan(request, "RUN-ID", *facts, look_at_system(ahead).system);
 }
 
 }  // namespace
@@ -130,6 +132,8 @@ struct Beginning {
 struct Engine::Impl {
   sandbox::HostFacts facts;
   Beginning begun;                        // for the first run, see Engine::begin
+  std::optional<Sight> sight;             // and what it was begun with
+  std::optional<SystemView> unkept;       // what later runs would like to find
   std::vector<Slot> over;                 // without backstage: put away before the next run, or once the launcher has ended
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
@@ -140,11 +144,11 @@ struct Engine::Impl {
 
   // For a single run: what its sandbox begins with is begun while its folders are still being looked at, if it was not begun before. Never
   // fails: without it the run is made from nothing.
-  Beginning begin(const RunRequest& request) {
+  Beginning begin(const RunRequest& request, const SystemView& system) {
     Beginning before = std::exchange(begun, {});
     const bool faulty = request.fault.kind != wire::Fault::kNone;
     if (before.control.valid() && before.of == early_part(request) && !faulty) return before;
-    auto plan = sandbox::compile(build_early_spec(request), facts);
+    auto plan = sandbox::compile(build_early_spec(request, system), facts);
     if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || faulty) return {};
     auto early = encode_early(*plan);
     if (!early) return {};
@@ -214,6 +218,11 @@ struct Engine::Impl {
     if (!swept.test_and_set()) sandbox::sweep_cgroups(facts.cgroup);
   }
 
+  Sight see() {
+    auto begun_with = std::exchange(sight, std::nullopt);
+    return begun_with ? std::move(*begun_with) : look_at_system(backstage ? Ahead::kYes : Ahead::kNo);
+  }
+
   void end(Launched launched, const RunEnd& end) {
     if (backstage) --under_way;
     dispose({std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)});
@@ -229,8 +238,10 @@ struct Engine::Impl {
   void dismiss() {
     sweep_once();
     begun = {};
+    sight.reset();
     backstage.reset();
     launcher.dismiss();
+    if (const auto system = std::exchange(unkept, std::nullopt)) keep_view(*system);
   }
 
   void close() {
@@ -279,7 +290,9 @@ Result<Engine> Engine::create(const EngineOptions& options) {
 }
 
 void Engine::begin(const RunRequest& request) {
-  if (!impl_->backstage) impl_->begun = impl_->begin(request);
+  if (impl_->backstage) return;
+  impl_->sight = look_at_system(Ahead::kNo);
+  impl_->begun = impl_->begin(request, impl_->sight->system);
 }
 
 RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
@@ -296,10 +309,11 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   const RepositoryWatch watch(request);
   const PlantWatch plants(request);
   impl_->put_over_away();
-  Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request);
+  const Sight sight = impl_->see();
+  Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request, sight.system);
   auto proxy = make_proxy(request, io);
   if (!proxy) return failed(std::move(report), proxy.error());
-  auto plan = make_plan(request, report.run_id, impl_->facts);
+  auto plan = make_plan(request, report.run_id, impl_->facts, sight.system);
   if (!plan) return failed(std::move(report), plan.error());
   if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning), question);
@@ -323,8 +337,11 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;
   report.entered |= launched->let_in && (end.launcher_died || end.last.kind != wire::EventKind::kFailed);
+  if (!impl_->backstage && !sight.system.kept && request.fault.kind == wire::Fault::kNone) impl_->unkept = sight.system;
+  const bool by_view = failed_by_view(sight.system, *plan, end);
   impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
+  if (by_view && report.error) report.error->hint = "run it again: what is kept there can't be used as it is";
   if (end.last.kind == wire::EventKind::kExecFailed && !end.launcher_died && !report.error) explain_exec_failure(report, request, end.last);
   // What the next use of the workspace would trip over is worth more than how the command ended.
   if (const Status clean = plants.end(report.violations); !clean) return failed(std::move(report), clean.error());

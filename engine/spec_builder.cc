@@ -13,7 +13,6 @@
 #include "engine/egress/place.h"
 #include "engine/environment.h"
 #include "engine/paths.h"
-#include "engine/system_view.h"
 #include "engine/venv.h"
 #include "engine/workspace.h"
 #include "sandbox/base/unique_fd.h"
@@ -31,6 +30,12 @@ void make_writable(VenvView& venv) {
   for (sandbox::Mount& mount : venv.mounts) {
     if (mount.target == venv.real_dir) mount.writable = sandbox::Writable::kYes;
   }
+}
+
+// What a run writes there would be taken for our own.
+bool holds_or_belongs_to_state(const std::string& real) {
+  const auto state = resolve_path(state_folder());
+  return state && (is_beneath(state->real, real) || is_beneath(real, state->real));
 }
 
 // The index that later installs may reach is read from the pip.conf of a venv outside the workspace (engine/egress/presets.h), so this run can't write it. Where there
@@ -61,6 +66,7 @@ Result<std::string> add_venv(const RunRequest& request, sandbox::SandboxSpec& sp
                 "make it anew, in the project itself");
   }
   if (request.venv_access == VenvAccess::kWritable) {
+    if (holds_or_belongs_to_state(venv->real_dir)) return fail(ErrorCode::kBadInput, "the writable virtual environment `" + venv->dir + "` holds or belongs to wardenv's state");
     make_writable(*venv);
     WARDENV_TRY(protect_index(venv->real_dir, spec));
   }
@@ -113,8 +119,7 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
   for (const ProfileMount& mount : request.mounts) {
     auto real = resolve_path(mount.path);
     if (!real) return fail(ErrorCode::kNotFound, "the profile's mount " + real.error().message);
-    const auto state = resolve_path(state_folder());
-    if (state && (is_beneath(state->real, real->real) || is_beneath(real->real, state->real))) {
+    if (holds_or_belongs_to_state(real->real)) {
       return fail(ErrorCode::kBadInput, "the profile's mount `" + mount.path + "` holds or belongs to wardenv's state");
     }
     const std::string& target = mount.target.empty() ? real->real : mount.target;
@@ -186,6 +191,21 @@ Status add_egress(const RunRequest& request, sandbox::SandboxSpec& spec, Environ
   return {};
 }
 
+// Of the kept view, the places that something of the run lies in: they are made as usual. By names alone, so that what is begun ahead is begun as the
+// run will want it; where a link leads there, it begins anew.
+sandbox::KeptView leave_out(sandbox::KeptView kept, const RunRequest& request) {
+  std::vector<std::string> paths{absolute(request.workspace)};
+  if (request.venv) paths.push_back(absolute(*request.venv));
+  for (const ProfileMount& mount : request.mounts) paths.insert(paths.end(), {mount.path, mount.target});
+  const auto lies_in = [&](const char* place) {
+    return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) { return is_beneath(path, place); });
+  };
+  if (lies_in("/dev")) kept.dev = {};
+  if (lies_in("/etc") || !request.egress.ca_file.empty()) kept.etc = {};
+  if (lies_in("/var")) kept.var = {};
+  return kept;
+}
+
 }  // namespace
 
 std::string state_folder() {
@@ -196,7 +216,7 @@ std::string state_folder() {
   return "/var/lib/wardenv";
 }
 
-sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
+sandbox::SandboxSpec build_early_spec(const RunRequest& request, const SystemView& system) {
   sandbox::SandboxSpec spec;
   spec.argv = request.argv;
   spec.network = request.network;
@@ -207,15 +227,15 @@ sandbox::SandboxSpec build_early_spec(const RunRequest& request) {
   spec.walls = request.walls;
   spec.clock = request.clock;
 
-  const SystemView system = system_view(spec.hostname, spec.home);
   spec.mounts = system.mounts;
   spec.symlinks = system.symlinks;
   spec.files = system.files;
+  if (system.kept) spec.kept = leave_out(*system.kept, request);
   return spec;
 }
 
-Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id) {
-  sandbox::SandboxSpec spec = build_early_spec(request);
+Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id, const SystemView& system) {
+  sandbox::SandboxSpec spec = build_early_spec(request, system);
   EnvironmentInput environment{.venv_dir = {}, .home = spec.home, .run_id = run_id, .extra = request.env, .profile = request.profile_env};
   const auto venv = add_venv(request, spec, environment);
   if (!venv) return tl::unexpected(venv.error());

@@ -5,14 +5,15 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/system_view.h"
 
 namespace wardenv::engine {
 
 // `run_id` goes into the environment. Looks at the file system; starts nothing.
-Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id);
+Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::string& run_id, const SystemView& system);
 
 // What of it can be said without looking at venv and workspace: enough for the steps that are applied ahead.
-sandbox::SandboxSpec build_early_spec(const RunRequest& request);
+sandbox::SandboxSpec build_early_spec(const RunRequest& request, const SystemView& system);
 
 // Where wardenv keeps its own state (interfaces.md, "State and configuration"); empty where there is no home to put it.
 std::string state_folder();

@@ -20,8 +20,8 @@ struct PlannedStep {
 class WholePlan {
  public:
   enum class Shape {
-    kVenv,    // a venv below the workspace, named egress, a clock namespace
-    kNoVenv,  // neither
+    kVenv,    // a venv below the workspace, named egress, a clock namespace, a kept view of the system
+    kNoVenv,  // none of these
   };
   explicit WholePlan(Shape shape, engine::Ahead ahead = engine::Ahead::kNo);   // of which kind of engine it is the plan
   [[nodiscard]] const char* name() const { return shape_ == Shape::kVenv ? "venv, egress" : "no venv"; }
@@ -37,6 +37,7 @@ class WholePlan {
   void plan(engine::Ahead ahead);
 
   Shape shape_;
+  StateFolder state_;   // with a kept view in it from the beginning, or never
   ScratchFolder workspace_;
   engine::RunRequest request_;
   std::vector<PlannedStep> steps_;

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/kept_view.h"
 #include "tests/support/catch.h"
 
 namespace wardenv::testing {
@@ -30,6 +32,9 @@ WholePlan::WholePlan(Shape shape, Ahead ahead) : shape_(shape), request_(testing
     request_.network = sandbox::Network::kEgress;
     request_.egress.rules = {*parse_egress_rule("example.org")};
     request_.clock = sandbox::Clock::kOwnNamespace;
+    keep_view(system_view());
+  } else {
+    std::ofstream(state_.path() + "/views") << "in the way";
   }
   plan(ahead);
 }
@@ -89,6 +94,13 @@ TEST_CASE("control: the plans whose steps are broken run as they are") {
     CHECK(report.outcome == Outcome::kExited);
     CHECK(report.exit_code == 0);
     CHECK(plan.ran());
+  }
+}
+
+TEST_CASE("control: the plan with a venv has a kept view, the other has none") {
+  for (const WholePlan::Shape shape : {WholePlan::Shape::kVenv, WholePlan::Shape::kNoVenv}) {
+    const WholePlan plan(shape);
+    CHECK((Engine::plan_text(plan.request())->find("only-that-folder") != std::string::npos) == (shape == WholePlan::Shape::kVenv));
   }
 }
 

@@ -235,7 +235,7 @@ class AuditTest(unittest.TestCase):
         os.mkdir(small)
         run = f"rm -f ran; WARDENV_STATE={small} {WARDENV} run --no-venv --policy {self.policy} -- touch ran"
         # The last page of the file still takes a few records.
-        script = (f"cd {self.workspace} && mount -t tmpfs -o size=128k,mode=0700 none {small} && cp -a {self.state}/. {small}/ && "
+        script = (f"cd {self.workspace} && rm -rf {self.state}/views && mount -t tmpfs -o size=128k,mode=0700 none {small} && cp -a {self.state}/. {small}/ && "
                   f"(dd if=/dev/zero of={small}/filler bs=1k 2>/dev/null || true); "
                   f"for i in 1 2 3 4 5 6 7 8 9; do {run}; status=$?; [ $status = 0 ] || break; done; echo $status $(ls); rm {small}/filler; {run}; echo $? $(ls)")
         done = execute(["unshare", "--mount", "--propagation", "private", "sh", "-c", script], env=environment())

@@ -229,7 +229,7 @@ TEST_CASE("a writable venv: the venv alone") {
   request.workspace = workspace.path();
   for (const VenvAccess access : {VenvAccess::kReadOnly, VenvAccess::kWritable}) {
     request.venv_access = access;
-    auto spec = build_spec(request, "R");
+    auto spec = build_spec(request, "R", system_view());
     REQUIRE(spec);
     for (const sandbox::Mount& mount : spec->mounts) {
       INFO(mount.target);
@@ -251,18 +251,18 @@ TEST_CASE("a workspace that is the venv or its Python would make it writable: re
   for (const std::string& folder : {*request.venv, base}) {
     request.workspace = folder;
     request.access = Access::kDirect;
-    auto spec = build_spec(request, "R");
+    auto spec = build_spec(request, "R", system_view());
     REQUIRE_FALSE(spec);
     CHECK(contains(spec.error().message, "stay read-only"));
     request.access = Access::kReadOnly;
-    CHECK(build_spec(request, "R"));
+    CHECK(build_spec(request, "R", system_view()));
   }
   request.access = Access::kDirect;
   request.workspace = here.folder("venv/project");
-  CHECK(build_spec(request, "R"));
+  CHECK(build_spec(request, "R", system_view()));
   request.workspace = here.path();
-  CHECK(build_spec(request, "R"));
+  CHECK(build_spec(request, "R", system_view()));
   request.workspace = *request.venv;
   request.venv_access = VenvAccess::kWritable;
-  CHECK(build_spec(request, "R"));
+  CHECK(build_spec(request, "R", system_view()));
 }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sight.h"
+
+#include <cerrno>
+
+#include "engine/kept_view.h"
+
+namespace wardenv::engine {
+
+Sight look_at_system(Ahead ahead) {
+  Sight sight{system_view(), {}};
+  if (ahead == Ahead::kYes) return sight;
+  auto held = find_kept_view(views_folder(), sight.system);
+  if (!held) return sight;
+  sight.system.kept = std::move(held->place);
+  sight.lock = std::move(held->lock);
+  return sight;
+}
+
+bool failed_by_view(const SystemView& system, const sandbox::LaunchPlan& plan, const RunEnd& end) {
+  const wire::Event& event = end.last;
+  if (!system.kept || end.launcher_died || event.kind != wire::EventKind::kFailed || event.step == 0 || event.step > plan.steps.size()) return false;
+  if (!plan.steps[event.step - 1].text.starts_with(system.kept->path + "/")) return false;
+  const bool again = event.sys_errno == EACCES || event.sys_errno == EPERM || event.sys_errno == EINVAL || event.sys_errno == EOPNOTSUPP;
+  if (again && plan.fault.kind == wire::Fault::kNone) set_kept_view_aside(views_folder(), system);
+  return true;
+}
+
+}  // namespace wardenv::engine
