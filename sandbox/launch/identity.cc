@@ -4,6 +4,7 @@
 #include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -44,17 +45,23 @@ int write_map(pid_t pid, const char* name, uint32_t inside, uint32_t outside) {
 
 long clone3(clone_args& arguments) { return syscall(kernel::kSysClone3, &arguments, sizeof arguments); }
 
-// A process that only carries a user namespace until somebody holds it by descriptor.
+// No errno: it is the launcher's.
+long raw_call(long number, long first = 0, long second = 0) {
+  long result = 0;
+  asm volatile("syscall" : "=a"(result) : "a"(number), "D"(first), "S"(second) : "rcx", "r11", "memory");
+  return result;
+}
+
+int carry(void* launcher) {
+  raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+  if (raw_call(SYS_getppid) != reinterpret_cast<intptr_t>(launcher)) raw_call(SYS_exit, 0);
+  for (;;) raw_call(SYS_pause);
+}
+
+// A process that only carries a user namespace until somebody holds it by descriptor. It is gone when its maker goes on: our memory does for both.
 pid_t spawn_carrier() {
-  clone_args arguments{};
-  arguments.flags = CLONE_NEWUSER;
-  arguments.exit_signal = SIGCHLD;
-  pid_t launcher = getpid();
-  auto pid = static_cast<pid_t>(clone3(arguments));
-  if (pid != 0) return pid;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != launcher) _exit(0);
-  for (;;) pause();
+  alignas(16) static uint8_t stack[1024];
+  return clone(carry, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER | SIGCHLD, reinterpret_cast<void*>(static_cast<intptr_t>(getpid())));
 }
 
 struct KeptNamespace {
