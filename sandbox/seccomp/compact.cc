@@ -125,9 +125,18 @@ class Compiler {
   }
 
  private:
+  static constexpr std::size_t kChain = 4;
+
+  // One comparison for each value: fewer instructions than a tree, which has one more for every two of them.
+  Label chain(const std::vector<Range>& values, Label otherwise) {
+    for (auto value = values.rbegin(); value != values.rend(); ++value) otherwise = code_.branch(BPF_JEQ, value->first, value->label, otherwise);
+    return otherwise;
+  }
+
   // Where the value that is loaded leads. `floor`: it is known to be no smaller.
   Label select(const std::vector<Range>& ranges, Label otherwise, std::uint32_t floor = 0) {
     if (ranges.empty()) return otherwise;
+    if (ranges.size() <= kChain && std::all_of(ranges.begin(), ranges.end(), [](const Range& range) { return range.first == range.last; })) return chain(ranges, otherwise);
     const Range& range = ranges.front();
     if (ranges.size() > 1) {
       const auto middle = ranges.begin() + static_cast<std::ptrdiff_t>(ranges.size() / 2);
