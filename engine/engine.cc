@@ -220,7 +220,8 @@ struct Engine::Impl {
 
   Sight see() {
     auto begun_with = std::exchange(sight, std::nullopt);
-    return begun_with ? std::move(*begun_with) : look_at_system(backstage ? Ahead::kYes : Ahead::kNo);
+    if (begun_with && begun_with->state == state_folder()) return std::move(*begun_with);
+    return look_at_system(backstage ? Ahead::kYes : Ahead::kNo);
   }
 
   void end(Launched launched, const RunEnd& end) {

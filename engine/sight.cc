@@ -4,11 +4,12 @@
 #include <cerrno>
 
 #include "engine/kept_view.h"
+#include "engine/spec_builder.h"
 
 namespace wardenv::engine {
 
 Sight look_at_system(Ahead ahead) {
-  Sight sight{system_view(), {}};
+  Sight sight{system_view(), {}, state_folder()};
   if (ahead == Ahead::kYes) return sight;
   auto held = find_kept_view(views_folder(), sight.system);
   if (!held) return sight;

@@ -12,7 +12,8 @@ namespace wardenv::engine {
 
 struct Sight {
   SystemView system;
-  UniqueFd lock;   // of the kept view
+  UniqueFd lock;        // of the kept view
+  std::string state{};  // the state folder that it was looked for in
 };
 
 // A resident launcher keeps such things by itself, or begins its sandboxes while nobody waits: there is no view for it.

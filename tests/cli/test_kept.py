@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `wardenv run` keeps in its state folder, on state folders of every kind: without it, runs are as they were."""
+import json
 import os
+import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -33,6 +36,26 @@ class KeptTest(CliTest):
                        env=os.environ | {"WARDENV_STATE": self.state})
         self.assertFalse(os.path.exists(self.state))
         self.assertEqual(self.in_state([]), [3, 1])
+
+    def test_what_is_kept_where_the_state_is_not_is_not_shown(self):
+        usual = {name: value for name, value in os.environ.items() if name != "WARDENV_STATE"} | {"XDG_STATE_HOME": self.state}
+        os.mkdir(self.state)
+
+        def run(*options):
+            done = subprocess.run([BIN, "run", "--no-venv", "--access", "read-only", *options, "--", "cat", "/etc/planted"], cwd=self.workspace,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env=usual)
+            return done.stdout
+
+        self.assertEqual(run(), "")
+        (view,) = pathlib.Path(self.state, "wardenv", "views").iterdir()
+        (view / "etc" / "planted").write_text("planted")
+        self.assertEqual(run(), "planted")   # whoever writes there is trusted
+        config, policy = (pathlib.Path(self.state, name) for name in ("config.json", "policy.yaml"))
+        config.write_text(json.dumps({"state": self.state + ".configured"}))
+        policy.write_text('version: "1"\ndefault: allow\n')
+        self.addCleanup(shutil.rmtree, self.state + ".configured", True)
+        for options in (["--config", config], ["--config", config, "--policy", policy]):
+            self.assertEqual([run(*options), run(*options)], ["", ""])
 
     @unittest.skipIf(os.geteuid() == 0, "root writes anywhere")
     def test_a_state_folder_that_can_t_be_written(self):

@@ -11,12 +11,14 @@
 
 namespace wardenv::cli {
 
+void use_state(const engine::Config& config) {
+  if (!config.state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config.state.c_str(), 1);
+}
+
 Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config) {
   if (options.policy.empty()) options.policy = config.policy;
   if (options.grant.empty()) options.grant = config.grant;
   if (!config.file.empty()) options.request.read_only_files.push_back(config.file);
-  // Before any thread exists: whoever asks for the state folder finds the same one.
-  if (!config.state.empty() && std::getenv("WARDENV_STATE") == nullptr) ::setenv("WARDENV_STATE", config.state.c_str(), 1);
   if (options.policy.empty()) {
     if (!options.profile.empty()) return fail(ErrorCode::kBadInput, "--profile names a profile of a policy, and there is none", "give --policy FILE too");
     if (!options.grant.empty()) return fail(ErrorCode::kBadInput, "--grant names a grant of a policy, and there is none", "give --policy FILE too");

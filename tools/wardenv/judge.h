@@ -10,6 +10,9 @@
 
 namespace wardenv::cli {
 
+// Whoever asks for the state folder from now on finds the configured one. REQUIRES: before anything looks for it, and before any thread exists.
+void use_state(const engine::Config& config);
+
 // Where there is a policy, opens the gate; none without a policy. What the configuration says of grant and policy goes into `options` where no
 // option said it.
 Result<std::shared_ptr<engine::Gate>> open_gate(RunOptions& options, const engine::Config& config);

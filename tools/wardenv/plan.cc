@@ -13,6 +13,7 @@ namespace {
 int judge(RunOptions& options) {
   const auto config = engine::read_config(options.config);
   if (!config) return complain(config.error());
+  use_state(*config);
   options.ids = config->ids;
   auto gate = open_gate(options, *config);
   if (!gate) return complain(gate.error());

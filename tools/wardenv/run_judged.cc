@@ -96,6 +96,7 @@ engine::RunReport not_judged(engine::RunReport report) {
 engine::RunReport run(RunOptions& options) {
   const auto config = engine::read_config(options.config);
   if (!config) return not_judged(failed(config.error()));
+  use_state(*config);
   options.ids = config->ids;
   EngineOrError& engine = begin_engine(options, forked_launcher());
   engine::RunReport report = run_as_configured(engine, *config, options);
