@@ -41,6 +41,7 @@ void Remarks::take(std::string_view line, std::uint64_t seq) {
   if (!record.is_object()) return;
   if (finish) return end(text_of(record, "run_id"));
   if (admit && text_of(record, "decision") == "allow") return begin(text_of(record, "run_id"), seq);
+  if (admit) return end(text_of(record, "run_id"));   // refused after all
   const auto details = record.find("details");
   if (!admit && details != record.end() && details->is_object()) healed(seq, count_of(*details, "lost_records"), count_of(*details, "cut_bytes"));
 }

@@ -217,6 +217,7 @@ bool Steps::write_down(Judging& judging) {
   auto settling = std::async(unsettled ? std::launch::async | std::launch::deferred : std::launch::deferred, [&] { return unsettled ? settle() : Status(); });
   const Status written = write(record, Durable::kYes);
   const Status settled = settling.get();
+  judging.pending->recorded = written.has_value();
   if (!settled) return notice("quotas", settled.error()), judging.broken("quotas can't be counted");
   if (written) return true;
   notice("audit", written.error());
@@ -226,7 +227,8 @@ bool Steps::write_down(Judging& judging) {
 void Steps::undo(const Judging& judging) {
   give_back(*judging.pending);
   const AuditRecord record = record_of(judging.call, *judging.edition, judging.admission.run_id, judging.admission.decision);
-  if (const Status written = write(record, Durable::kNo); !written) notice("audit", written.error());
+  const Durable durable = judging.pending->recorded ? Durable::kYes : Durable::kNo;   // an allowance on disk is corrected there
+  if (const Status written = write(record, durable); !written) notice("audit", written.error());
 }
 
 void Steps::give_back(Admission::Pending& pending) {

@@ -22,6 +22,7 @@ struct Admission::Pending {
   ToolCall call;
   std::optional<policy::Receipt> receipt;
   bool unsettled = false;   // the reservation is not on disk yet
+  bool recorded = false;    // the log says that the call is allowed
   std::optional<policy::Approval> approval;
   std::atomic<bool> finished = false;
 };

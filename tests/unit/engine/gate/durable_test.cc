@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reservation and record are both on disk before a call is allowed, whichever of the two fails.
+#include <algorithm>
 #include <filesystem>
 
+#include "engine/audit/verify.h"
 #include "tests/support/catch.h"
 #include "tests/unit/engine/gate/scene.h"
 #include "tests/unit/policy/quota/watched_log.h"
@@ -51,6 +53,11 @@ TEST_CASE("a reservation that can't be put on disk stops the call, and the log s
     const std::string log = log_of(scene);
     CHECK(log.rfind(R"("decision":"deny")") > log.rfind(R"("decision":"allow")"));
     CHECK(count(log, refused.run_id) >= 1);
+    const auto verdict = verify_audit_log(scene.state + "/audit");
+    REQUIRE(verdict);
+    CHECK_FALSE(verdict->problem);
+    const auto open = [](const std::string& note) { return note.find("1 calls that were allowed have no end") != std::string::npos; };
+    CHECK(std::any_of(verdict->notes.begin(), verdict->notes.end(), open));   // the first, not the refused one
     auto again = scene.open(kTwo, Watch::kNo);
     REQUIRE(again);
     int allowed = 0;
