@@ -8,6 +8,7 @@
 #include <link.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +30,9 @@ using audit::Sha256;
 using audit::to_hex;
 
 constexpr const char* kFolder = "policies";
-constexpr std::size_t kMostKept = 64;   // texts of policies; then all are dropped, and those in use come back
+constexpr std::size_t kMostKept = 16;           // texts of policies; then all are dropped, and those in use come back
+constexpr std::size_t kLongest = 1 << 20;       // of a text
+constexpr std::uint64_t kLeastSpace = 64 << 20; // that is free
 
 std::string digest_of(std::string_view text) { return to_hex(Sha256::of(text)); }
 
@@ -93,9 +96,23 @@ UniqueFd open_ours(int folder, const char* name, int flags, mode_t kind) {
   return fd;
 }
 
-UniqueFd open_folder(const std::string& state_dir) {
-  const UniqueFd state = open_ours(AT_FDCWD, state_dir.c_str(), O_RDONLY | O_DIRECTORY, S_IFDIR);
+UniqueFd open_state(const std::string& state_dir) { return open_ours(AT_FDCWD, state_dir.c_str(), O_RDONLY | O_DIRECTORY, S_IFDIR); }
+
+UniqueFd open_folder(const UniqueFd& state) {
   return state.valid() ? open_ours(state.get(), kFolder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, S_IFDIR) : UniqueFd();
+}
+
+// Nothing is made in a state folder that is not ours.
+UniqueFd make_folder(const std::string& state_dir) {
+  const UniqueFd state = open_state(state_dir);
+  if (state.valid()) ::mkdirat(state.get(), kFolder, 0700);
+  return open_folder(state);
+}
+
+// What others keep there, the audit log above all, may need the last of it.
+bool is_spacious(int folder) {
+  struct statvfs disk {};
+  return ::fstatvfs(folder, &disk) == 0 && std::uint64_t{disk.f_bavail} * disk.f_frsize >= kLeastSpace;
 }
 
 std::optional<std::string> read_all(int fd) {
@@ -111,7 +128,7 @@ std::optional<std::string> read_all(int fd) {
 
 // The body of what is kept for `digest`, if it is whole and was written by such a program as this.
 std::optional<std::string> read_kept(const std::string& state_dir, const std::string& readers, const std::string& digest) {
-  const UniqueFd folder = open_folder(state_dir);
+  const UniqueFd folder = open_folder(open_state(state_dir));
   if (!folder.valid()) return std::nullopt;
   const UniqueFd file = open_ours(folder.get(), digest.c_str(), O_RDONLY | O_NOFOLLOW, S_IFREG);
   auto kept = file.valid() ? read_all(file.get()) : std::nullopt;
@@ -145,22 +162,20 @@ void drop_if_many(int folder) {
 }
 
 // Nobody needs it: what can't be written is not kept. Not synced, as what is cut off does not agree with its digest.
-void keep(const std::string& state_dir, const std::string& digest, const std::string& content) {
-  ::mkdir((state_dir + "/" + kFolder).c_str(), 0700);
-  const UniqueFd folder = open_folder(state_dir);
-  if (!folder.valid()) return;
-  drop_if_many(folder.get());
+void keep(int folder, const std::string& digest, const std::string& content) {
+  drop_if_many(folder);
   const std::string made = digest + ".new-" + std::to_string(::getpid());
-  ::unlinkat(folder.get(), made.c_str(), 0);
-  const UniqueFd file = open_ours(folder.get(), made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, S_IFREG);
+  ::unlinkat(folder, made.c_str(), 0);
+  const UniqueFd file = open_ours(folder, made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, S_IFREG);
   const bool whole = file.valid() && write_all(file.get(), content);
-  if (!whole || ::renameat(folder.get(), made.c_str(), folder.get(), digest.c_str()) != 0) ::unlinkat(folder.get(), made.c_str(), 0);
+  if (!whole || ::renameat(folder, made.c_str(), folder, digest.c_str()) != 0) ::unlinkat(folder, made.c_str(), 0);
 }
 
 }  // namespace
 
 policy::Loaded load_kept_policy(std::string_view text, policy::Format format, const std::string& state_dir) {
-  const auto readers = format == policy::Format::kJson || text.size() > policy::kMaxDocumentBytes ? std::nullopt : readers_digest();
+  const bool yaml = policy::read_as(text, format) == policy::Format::kYaml;
+  const auto readers = yaml && text.size() <= kLongest ? readers_digest() : std::nullopt;
   if (!readers) return load_policy(text, format);
   const std::string digest = digest_of(text);
   if (const auto body = read_kept(state_dir, *readers, digest)) {
@@ -171,7 +186,9 @@ policy::Loaded load_kept_policy(std::string_view text, policy::Format format, co
   policy::Loaded loaded = load_policy(text, format, digest);
   if (loaded.document == nullptr) return loaded;
   loaded.findings.clear();
-  if (const auto body = policy::as_json(text, format)) keep(state_dir, digest, header(*readers, digest, *body) + *body);
+  const UniqueFd folder = make_folder(state_dir);
+  if (!folder.valid() || !is_spacious(folder.get())) return loaded;
+  if (const auto body = policy::as_json(text, format)) keep(folder.get(), digest, header(*readers, digest, *body) + *body);
   return loaded;
 }
 

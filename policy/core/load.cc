@@ -74,9 +74,7 @@ constexpr ReadLimits kLimits = {.max_depth = kMaxDocumentDepth, .most_problems =
 TextProblems parse(Tree& tree, Format format) {
   if (tree.text.size() > kMaxDocumentBytes) return {{{{1, 1}, "", "larger than 16 MiB", false}}, false};
   if (tree.text.starts_with("\xEF\xBB\xBF")) return {{{{1, 1}, "", "begins with a byte order mark: save it as UTF-8 without one", false}}, false};
-  const std::size_t first = tree.text.find_first_not_of(" \t\r\n");
-  const bool brace = first != std::string_view::npos && tree.text[first] == '{';
-  const bool json = format == Format::kJson || (format == Format::kGuess && brace);
+  const bool json = read_as(tree.text, format) == Format::kJson;
   mask_bad_bytes(tree);
   return json ? read_json(tree, kLimits) : read_yaml(tree, kLimits);
 }
@@ -154,6 +152,12 @@ void place_findings(std::string_view text, Format format, Findings& findings) {
     finding.line = static_cast<int>(place.line_or_offset);
     finding.column = static_cast<int>(place.column);
   }
+}
+
+Format read_as(std::string_view text, Format format) {
+  if (format != Format::kGuess) return format;
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{' ? Format::kJson : Format::kYaml;
 }
 
 Format format_of(std::string_view file_name) {

@@ -17,6 +17,9 @@ namespace wardenv::policy {
 
 enum class Format { kJson, kYaml, kGuess };   // kGuess: JSON where the first character that is no white space is `{`, else YAML
 
+// What `text` is read as: kJson or kYaml.
+Format read_as(std::string_view text, Format format);
+
 struct Loaded {
   std::shared_ptr<const Document> document;   // null where a finding is an error
   Findings findings;                          // all of them, in the order of the file, with line and column

@@ -123,10 +123,35 @@ TEST_CASE("neither JSON nor what is wrong is kept, nor is a state folder made fo
   CHECK_FALSE(std::filesystem::exists(kept.place.at("nowhere")));
 }
 
+TEST_CASE("what one reader refuses is not taken from what the other one has read") {
+  const Kept kept;
+  const std::string flow = "{version: \"1\", default: allow}";   // YAML, and no JSON
+  CHECK(load_kept_policy(flow, Format::kGuess, kept.state).document == nullptr);
+  CHECK(load_kept_policy(flow, Format::kYaml, kept.state).document != nullptr);
+  CHECK(load_kept_policy(flow, Format::kGuess, kept.state).document == nullptr);
+  const std::string pair = R"({"version": "1", "default": "allow", "description": "\ud83d\ude00"})";   // JSON, which this reader of YAML refuses
+  CHECK(load_kept_policy(pair, Format::kYaml, kept.state).document == nullptr);
+  CHECK(load_kept_policy(pair, Format::kGuess, kept.state).document != nullptr);
+  CHECK(load_kept_policy(pair, Format::kYaml, kept.state).document == nullptr);
+}
+
+TEST_CASE("nothing is made in a state folder that is another's, and no long text is kept") {
+  const Kept kept;
+  const std::string state = kept.place.folder("other");
+  ::chmod(state.c_str(), 0755);   // others enter it
+  CHECK(load_kept_policy(kText, Format::kYaml, state).document != nullptr);
+  CHECK_FALSE(std::filesystem::exists(state + "/policies"));
+  ::chmod(state.c_str(), 0700);
+  CHECK(load_kept_policy(kText + "# " + std::string(2 << 20, 'x') + "\n", Format::kYaml, state).document != nullptr);
+  CHECK_FALSE(std::filesystem::exists(state + "/policies"));
+  CHECK(load_kept_policy(kText, Format::kYaml, state).document != nullptr);
+  CHECK(std::filesystem::exists(state + "/policies"));
+}
+
 TEST_CASE("policies that are kept do not become more and more") {
   const Kept kept;
   for (int i = 0; i < 150; ++i) REQUIRE(load_kept_policy(kText + "# " + std::to_string(i) + "\n", Format::kYaml, kept.state).document != nullptr);
-  CHECK(std::distance(std::filesystem::directory_iterator(kept.folder), std::filesystem::directory_iterator()) <= 64);
+  CHECK(std::distance(std::filesystem::directory_iterator(kept.folder), std::filesystem::directory_iterator()) <= 16);
 }
 
 TEST_CASE("a gate that does not watch its policy keeps it; an edit takes effect") {
