@@ -20,6 +20,17 @@
 namespace wardenv::engine {
 namespace {
 
+std::string variable(const char* name) { return std::getenv(name) != nullptr ? std::getenv(name) : ""; }
+
+// The first one is used where nobody names another.
+std::vector<std::string> usual_state_folders() {
+  std::vector<std::string> folders;
+  if (auto path = variable("XDG_STATE_HOME"); !path.empty()) folders.push_back(path + "/wardenv");
+  if (auto home = variable("HOME"); !home.empty() && ::geteuid() != 0) folders.push_back(home + "/.local/state/wardenv");   // root's HOME may be another's (sudo)
+  folders.emplace_back("/var/lib/wardenv");
+  return folders;
+}
+
 template <typename T>
 void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
@@ -32,10 +43,15 @@ void make_writable(VenvView& venv) {
   }
 }
 
-// What a run writes there would be taken for our own.
-bool holds_or_belongs_to_state(const std::string& real) {
-  const auto state = resolve_path(state_folder());
+// What a run writes there would be taken for our own: also where the state is elsewhere today, but was there, or will be.
+bool holds_or_belongs_to(const std::string& real, const std::string& folder) {
+  const auto state = resolve_path(folder);
   return state && (is_beneath(state->real, real) || is_beneath(real, state->real));
+}
+
+bool holds_or_belongs_to_state(const std::string& real) {
+  const std::vector<std::string> unused = unused_state_folders();
+  return holds_or_belongs_to(real, state_folder()) || std::any_of(unused.begin(), unused.end(), [&](const auto& folder) { return holds_or_belongs_to(real, folder); });
 }
 
 // The index that later installs may reach is read from the pip.conf of a venv outside the workspace (engine/egress/presets.h), so this run can't write it. Where there
@@ -94,6 +110,11 @@ Result<std::string> add_workspace(const RunRequest& request, sandbox::SandboxSpe
   if (request.workspace_within && !is_beneath(workspace->dir, *request.workspace_within)) {
     return fail(ErrorCode::kBadInput, "the workspace `" + request.workspace + "` leads out of `" + *request.workspace_within + "`",
                 "a folder above it was replaced by a symbolic link; call again once that is undone");
+  }
+  for (const std::string& folder : unused_state_folders()) {
+    if (!holds_or_belongs_to(workspace->dir, folder)) continue;
+    return fail(ErrorCode::kBadInput, "`" + workspace->dir + "` can't be a workspace: `" + folder + "` is a state folder of wardenv, though not of this run",
+                "name the folder of one project, or remove that one if nobody uses it");
   }
   WARDENV_TRY(check_apart(request, spec, workspace->dir));
   append(spec.mounts, workspace->mounts);
@@ -209,11 +230,15 @@ sandbox::KeptView leave_out(sandbox::KeptView kept, const RunRequest& request) {
 }  // namespace
 
 std::string state_folder() {
-  auto variable = [](const char* name) { return std::string(std::getenv(name) != nullptr ? std::getenv(name) : ""); };
   if (auto path = variable("WARDENV_STATE"); !path.empty()) return path;
-  if (auto path = variable("XDG_STATE_HOME"); !path.empty()) return path + "/wardenv";
-  if (auto home = variable("HOME"); !home.empty() && ::geteuid() != 0) return home + "/.local/state/wardenv";   // root's HOME may be another's (sudo)
-  return "/var/lib/wardenv";
+  return usual_state_folders().front();
+}
+
+std::vector<std::string> unused_state_folders() {
+  std::vector<std::string> folders = usual_state_folders();
+  const std::string used = state_folder();
+  std::erase_if(folders, [&](const std::string& folder) { return folder == used || !exists(folder); });
+  return folders;
 }
 
 sandbox::SandboxSpec build_early_spec(const RunRequest& request, const SystemView& system) {

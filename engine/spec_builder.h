@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/system_view.h"
@@ -15,7 +16,10 @@ Result<sandbox::SandboxSpec> build_spec(const RunRequest& request, const std::st
 // What of it can be said without looking at venv and workspace: enough for the steps that are applied ahead.
 sandbox::SandboxSpec build_early_spec(const RunRequest& request, const SystemView& system);
 
-// Where wardenv keeps its own state (interfaces.md, "State and configuration"); empty where there is no home to put it.
+// Where wardenv keeps its own state (interfaces.md, "State and configuration").
 std::string state_folder();
+
+// Usual places of it that are there, though this process uses another one: what a run leaves there would be believed later.
+std::vector<std::string> unused_state_folders();
 
 }  // namespace wardenv::engine

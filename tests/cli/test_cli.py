@@ -203,6 +203,13 @@ class BadInputTest(CliTest):
         for arguments in (["--cwd", "inside"], ["--workspace", "inside"]):   # the controls
             self.assertEqual(self.run_it("--no-venv", *arguments, "--", "true").returncode, 0, arguments)
 
+    def test_a_state_folder_that_is_not_in_use_in_the_workspace(self):
+        environment = {**os.environ, "WARDENV_STATE": self.workspace + ".state", "XDG_STATE_HOME": self.workspace}
+        self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)
+        os.mkdir(os.path.join(self.workspace, "wardenv"))
+        self.assert_refused(self.run_it("--no-venv", "--", "touch", "ran", env=environment), "state folder")
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
     def test_state_in_the_workspace(self):
         environment = dict(os.environ, WARDENV_STATE=os.path.join(self.workspace, "state"))
         self.assert_refused(self.run_it("--no-venv", "--", "true", env=environment), "state")
