@@ -42,12 +42,17 @@ bool leave_all_but_proc() {
 
 }  // namespace
 
+// Who can't come back must not leave: the same calls, while they change nothing.
+bool can_return() {
+  return fchdir(home_root) == 0 && chroot(".") == 0 && setns(home, CLONE_NEWNS) == 0 && fchdir(home_root) == 0 && chroot(".") == 0;
+}
+
 // Where it can't be done, sandboxes are born among all mounts.
 void make_few_mounts() {
   if (home >= 0) return;
   home = open_file(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
   home_root = open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
-  if (home < 0 || home_root < 0 || unshare(CLONE_NEWNS) < 0) return;
+  if (home < 0 || home_root < 0 || !can_return() || unshare(CLONE_NEWNS) < 0) return;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 && leave_all_but_proc()) few = open_file(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
   go_home();
 }

@@ -60,7 +60,7 @@ int carry(void* launcher) {
 
 // A process that only carries a user namespace until somebody holds it by descriptor. It is gone when its maker goes on: our memory does for both.
 pid_t spawn_carrier() {
-  alignas(16) static uint8_t stack[1024];
+  alignas(16) static uint8_t stack[4096];
   return clone(carry, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER | SIGCHLD, reinterpret_cast<void*>(static_cast<intptr_t>(getpid())));
 }
 
