@@ -54,13 +54,25 @@ class Maker {
 
   // All is there, and on disk.
   bool finish() {
+    for (const char* place : {"/dev", "/etc", "/var"}) {
+      const timespec times[] = {{kMadeTime, 0}, {kMadeTime, 0}};
+      check(good_ && ::utimensat(AT_FDCWD, (root_ + place).c_str(), times, AT_SYMLINK_NOFOLLOW) == 0);
+    }
     for (const std::string& path : folders_) check(is_synced(UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))));
     check(is_synced(UniqueFd(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))));
     return good_;
   }
 
+  [[nodiscard]] bool is_hopeless() const { return hopeless_; }
+
  private:
   void check(bool done) { good_ = good_ && done; }
+
+  // What fails today fails tomorrow.
+  void check_for_ever(bool done) {
+    hopeless_ = hopeless_ || (good_ && !done);
+    check(done);
+  }
 
   static bool is_synced(const UniqueFd& fd) { return fd.valid() && ::fsync(fd.get()) == 0; }
 
@@ -77,7 +89,9 @@ class Maker {
 
   void link(const std::string& path, const std::string& target) {
     folder_of(path);
-    check(good_ && ::symlink(target.c_str(), (root_ + path).c_str()) == 0);
+    if (!good_ || ::symlink(target.c_str(), (root_ + path).c_str()) == 0) return;
+    check_for_ever(errno != EPERM && errno != EOPNOTSUPP);   // a file system without links
+    check(false);
   }
 
   void file(const std::string& path, std::string_view content) {
@@ -98,6 +112,7 @@ class Maker {
   }
 
   void copy(const std::string& source, const struct stat& look, const std::string& target) {
+    check_for_ever(S_ISREG(look.st_mode) && look.st_size <= kLargestFile);
     const auto content = read(source, look);
     check(content.has_value());
     if (content) file(target, *content);
@@ -122,7 +137,8 @@ class Maker {
   void links(const std::string& source, const std::string& target) {
     folder(target);
     const auto names = names_in(source);
-    check(names && names->size() <= kMostLinks);
+    check(names.has_value());
+    check_for_ever(!names || names->size() <= kMostLinks);
     for (std::size_t i = 0; good_ && i < names->size(); ++i) entry(source + "/" + (*names)[i], target + "/" + (*names)[i]);
   }
 
@@ -132,6 +148,7 @@ class Maker {
     }
     char text[PATH_MAX];
     const ssize_t length = ::readlink(source.c_str(), text, sizeof text);
+    check_for_ever(length > 0 || errno != EINVAL);   // no link
     check(length > 0 && length < PATH_MAX);
     if (good_) link(target, std::string(text, static_cast<std::size_t>(length)));
   }
@@ -160,6 +177,7 @@ class Maker {
   const SystemView& system_;
   std::vector<std::string> folders_;
   bool good_ = true;
+  bool hopeless_ = false;
 };
 
 void remove_all(const std::string& path) {
@@ -183,7 +201,10 @@ void discard(const std::string& views, const std::string& name) {
   const std::string path = views + "/" + name;
   if (is_regular_file(path)) return (void)::unlink(path.c_str());
   const UniqueFd lock = lock_alone(path);
-  if (!lock.valid()) return;
+  struct stat locked {};
+  struct stat named {};
+  if (!lock.valid() || ::fstat(lock.get(), &locked) < 0 || ::lstat(path.c_str(), &named) < 0) return;
+  if (locked.st_dev != named.st_dev || locked.st_ino != named.st_ino) return;   // another one has its name by now
   const std::string old = name.starts_with('.') ? path : views + "/.old-" + name;
   if (old == path || std::rename(path.c_str(), old.c_str()) == 0) remove_all(old);
 }
@@ -193,13 +214,24 @@ std::time_t time_of(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 ? status.st_mtim.tv_sec : 0;
 }
 
+// What was never ready, or was taken out of use.
+void sweep(const std::string& views) {
+  const auto names = names_in(views);
+  for (std::size_t i = 0; names && i < names->size(); ++i) {
+    if ((*names)[i].starts_with('.')) discard(views, (*names)[i]);
+  }
+}
+
+void discard_old(const std::string& views, const std::string& name) {
+  struct stat status {};
+  if (::lstat((views + "/" + name).c_str(), &status) == 0 && is_old_view(status)) discard(views, name);
+}
+
 // False where one more would be too many: what is young is in use, by containers that share our state folder.
 bool make_room(const std::string& views) {
   auto names = names_in(views);
   if (!names) return false;
-  const auto ready = std::stable_partition(names->begin(), names->end(), [](const std::string& name) { return name.starts_with('.'); });
-  std::for_each(names->begin(), ready, [&](const std::string& name) { discard(views, name); });
-  names->erase(names->begin(), ready);
+  std::erase_if(*names, [](const std::string& name) { return name.starts_with('.'); });
   std::sort(names->begin(), names->end(), [&](const auto& a, const auto& b) { return time_of(views + "/" + a) < time_of(views + "/" + b); });
   for (std::size_t i = 0; i + kMostKeptViews <= names->size(); ++i) {
     if (::time(nullptr) - time_of(views + "/" + (*names)[i]) < kLongAgo) return false;
@@ -207,6 +239,9 @@ bool make_room(const std::string& views) {
   }
   return true;
 }
+
+// In the place of a view that can't be made, or used: nobody tries again, for a day.
+void put_mark(const std::string& place) { const UniqueFd mark(::open(place.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)); }
 
 // What others keep there, the audit log above all, may need the last of it.
 bool is_spacious(const std::string& views) {
@@ -247,13 +282,19 @@ void keep_view(const SystemView& system) {
 void keep_view(const std::string& views, const SystemView& system) {
   const std::string name = kept_name(system);
   const std::string place = views + "/" + name;
-  if (views.empty() || exists(place) || !make_room(views)) return;
+  if (views.empty()) return;
+  sweep(views);
+  discard_old(views, name);
+  if (exists(place) || !make_room(views)) return;
   std::string made = views + "/.new-XXXXXX";
   if (::mkdtemp(made.data()) == nullptr || ::chmod(made.c_str(), 0700) < 0) return;   // whatever the umask
   const UniqueFd lock = lock_alone(made);
+  if (!lock.valid()) return remove_all(made);
   Maker maker(made, system);
-  if (lock.valid()) maker.make();
-  if (!lock.valid() || !maker.finish() || name_now(system) != name || std::rename(made.c_str(), place.c_str()) < 0) return remove_all(made);
+  maker.make();
+  const bool finished = maker.finish();
+  if (maker.is_hopeless()) put_mark(place);
+  if (!finished || name_now(system) != name || std::rename(made.c_str(), place.c_str()) < 0) return remove_all(made);
   const UniqueFd folder(::open(views.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.valid()) ::fsync(folder.get());
 }
@@ -263,7 +304,7 @@ void set_kept_view_aside(const std::string& views, const SystemView& system) {
   if (views.empty() || !is_folder(place)) return;
   const std::string old = views + "/.old-" + kept_name(system);
   if (std::rename(place.c_str(), old.c_str()) < 0) return;
-  const UniqueFd mark(::open(place.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  put_mark(place);
 }
 
 }  // namespace wardenv::engine

@@ -19,7 +19,7 @@ bool is_our_folder(const struct stat& status) { return S_ISDIR(status.st_mode) &
 
 std::optional<sandbox::FolderId> our_folder(int view, const char* name) {
   struct stat status {};
-  if (::fstatat(view, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !is_our_folder(status)) return std::nullopt;
+  if (::fstatat(view, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !is_our_folder(status) || status.st_mtim.tv_sec != kMadeTime) return std::nullopt;
   return sandbox::FolderId{status.st_dev, status.st_ino};
 }
 
@@ -43,7 +43,7 @@ std::string path_of(int fd) {
 // After the lock: what was removed before is no folder with a name.
 std::optional<sandbox::KeptView> look_at(int view) {
   struct stat status {};
-  if (::fstat(view, &status) < 0 || !is_our_folder(status) || status.st_nlink == 0) return std::nullopt;
+  if (::fstat(view, &status) < 0 || !is_our_folder(status) || status.st_nlink == 0 || is_old_view(status)) return std::nullopt;
   const auto dev = our_folder(view, "dev");
   const auto etc = our_folder(view, "etc");
   const auto var = our_folder(view, "var");

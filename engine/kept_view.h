@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,16 @@
 namespace wardenv::engine {
 
 inline constexpr std::size_t kMostKeptViews = 8;   // in one state folder, below 400 KB each
+
+// The time that the three folders of a view are given once all is in them: whatever is added or taken away changes it.
+inline constexpr std::time_t kMadeTime = 1;
+
+inline constexpr std::time_t kOldestView = 24 * 3600;   // seconds. Images of file systems can differ without their files' numbers and times doing so
+
+[[nodiscard]] inline bool is_old_view(const struct stat& status) {
+  const std::time_t age = ::time(nullptr) - status.st_mtim.tv_sec;
+  return age > kOldestView || age < -kOldestView;
+}
 
 // One that is there, and complete. Nobody removes it while `lock` is held.
 struct HeldView {

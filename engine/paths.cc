@@ -50,6 +50,7 @@ std::string link_target(const std::string& path) {
 // Where a path leads: the deepest place on it that exists, and what is left of it.
 struct Spot {
   struct stat place {};
+  std::string path{};
   std::string rest{};
 };
 
@@ -64,7 +65,21 @@ Spot spot_of(std::string path) {
     spot.rest.insert(0, path, path.rfind('/'));
     path = parent_of(path);
   }
+  spot.path = std::move(path);
   return spot;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+// Whether `folder`, which is there, is on the way from the root to the spot, both ends included.
+bool is_on_the_way(const struct stat& folder, const Spot& spot) {
+  struct stat at = spot.place;
+  struct stat above {};
+  for (std::string path = spot.path;; at = above) {
+    if (same_file(at, folder)) return true;
+    path += "/..";
+    if (::stat(path.c_str(), &above) < 0 || same_file(above, at)) return false;
+  }
 }
 
 }  // namespace
@@ -72,7 +87,13 @@ Spot spot_of(std::string path) {
 bool lead_to_same(const std::string& one, const std::string& other) {
   const Spot a = spot_of(absolute(one));
   const Spot b = spot_of(absolute(other));
-  return a.place.st_dev == b.place.st_dev && a.place.st_ino == b.place.st_ino && ::strcasecmp(a.rest.c_str(), b.rest.c_str()) == 0;
+  return same_file(a.place, b.place) && ::strcasecmp(a.rest.c_str(), b.rest.c_str()) == 0;
+}
+
+bool overlap(const std::string& one, const std::string& other) {
+  const Spot a = spot_of(absolute(one));
+  const Spot b = spot_of(absolute(other));
+  return (a.rest.empty() && is_on_the_way(a.place, b)) || (b.rest.empty() && is_on_the_way(b.place, a));
 }
 
 // What is relative to a folder that is gone leads nowhere, and not to a namesake below the root.

@@ -44,14 +44,9 @@ void make_writable(VenvView& venv) {
 }
 
 // What a run writes there would be taken for our own: also where the state is elsewhere today, but was there, or will be.
-bool holds_or_belongs_to(const std::string& real, const std::string& folder) {
-  const auto state = resolve_path(folder);
-  return state && (is_beneath(state->real, real) || is_beneath(real, state->real));
-}
-
 bool holds_or_belongs_to_state(const std::string& real) {
   const std::vector<std::string> unused = unused_state_folders();
-  return holds_or_belongs_to(real, state_folder()) || std::any_of(unused.begin(), unused.end(), [&](const auto& folder) { return holds_or_belongs_to(real, folder); });
+  return overlap(real, state_folder()) || std::any_of(unused.begin(), unused.end(), [&](const auto& folder) { return overlap(real, folder); });
 }
 
 // The index that later installs may reach is read from the pip.conf of a venv outside the workspace (engine/egress/presets.h), so this run can't write it. Where there
@@ -112,7 +107,7 @@ Result<std::string> add_workspace(const RunRequest& request, sandbox::SandboxSpe
                 "a folder above it was replaced by a symbolic link; call again once that is undone");
   }
   for (const std::string& folder : unused_state_folders()) {
-    if (!holds_or_belongs_to(workspace->dir, folder)) continue;
+    if (!overlap(workspace->dir, folder)) continue;
     return fail(ErrorCode::kBadInput, "`" + workspace->dir + "` can't be a workspace: `" + folder + "` is a state folder of wardenv, though not of this run",
                 "name the folder of one project, or remove that one if nobody uses it");
   }

@@ -90,10 +90,8 @@ Status check_place(const std::string& dir, const std::string& state_dir) {
   }
   WARDENV_TRY(check_homes(dir));
   if (state_dir.empty()) return {};
-  auto state = resolve_path(state_dir);
-  const std::string real_state = state ? state->real : absolute(state_dir);
-  if (is_beneath(real_state, dir) || is_beneath(dir, real_state)) {
-    return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: wardenv keeps its state in `" + real_state + "`",
+  if (overlap(dir, state_dir)) {
+    return fail(ErrorCode::kBadInput, quoted + " can't be a workspace: wardenv keeps its state in `" + state_dir + "`",
                 "name the folder of one project, or move the state with WARDENV_STATE");
   }
   return {};

@@ -210,6 +210,24 @@ class BadInputTest(CliTest):
         self.assert_refused(self.run_it("--no-venv", "--", "touch", "ran", env=environment), "state folder")
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
 
+    def test_a_state_folder_that_is_not_there_yet_behind_a_link(self):
+        os.symlink(self.workspace, self.workspace + ".link")
+        self.addCleanup(os.unlink, self.workspace + ".link")
+        environment = {**os.environ, "WARDENV_STATE": self.workspace + ".link/state"}
+        self.assert_refused(self.run_it("--no-venv", "--", "touch", "ran", env=environment), "state")
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to mount")
+    def test_another_mount_of_the_state_folder(self):
+        state = self.workspace + ".state"
+        os.mkdir(state, mode=0o700)
+        run = f'"{BIN}" run --no-venv --workspace "$0" -- touch "$0"/ran; echo $?'
+        script = 'mount --bind "$1" "$0" && ' + run + ' && umount "$0" && ' + run
+        done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", script, self.workspace, state], capture_output=True, text=True,
+                              timeout=60, env={**os.environ, "WARDENV_STATE": state})
+        self.assertEqual(done.stdout.split(), ["125", "0"], done)   # the last one is the control
+        self.assertFalse(os.path.exists(state + "/ran"))
+
     def test_state_in_the_workspace(self):
         environment = dict(os.environ, WARDENV_STATE=os.path.join(self.workspace, "state"))
         self.assert_refused(self.run_it("--no-venv", "--", "true", env=environment), "state")

@@ -42,20 +42,22 @@ class KeptTest(CliTest):
         os.mkdir(self.state)
 
         def run(*options):
-            done = subprocess.run([BIN, "run", "--no-venv", "--access", "read-only", *options, "--", "cat", "/etc/planted"], cwd=self.workspace,
+            done = subprocess.run([BIN, "run", "--no-venv", "--access", "read-only", *options, "--", "cat", "/etc/hostname"], cwd=self.workspace,
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env=usual)
             return done.stdout
 
-        self.assertEqual(run(), "")
+        self.assertEqual(run(), "wardenv\n")
         (view,) = pathlib.Path(self.state, "wardenv", "views").iterdir()
-        (view / "etc" / "planted").write_text("planted")
+        hostname = view / "etc" / "hostname"
+        hostname.chmod(0o644)
+        hostname.write_text("planted")
         self.assertEqual(run(), "planted")   # whoever writes there is trusted
         config, policy = (pathlib.Path(self.state, name) for name in ("config.json", "policy.yaml"))
         config.write_text(json.dumps({"state": self.state + ".configured"}))
         policy.write_text('version: "1"\ndefault: allow\n')
         self.addCleanup(shutil.rmtree, self.state + ".configured", True)
         for options in (["--config", config], ["--config", config, "--policy", policy]):
-            self.assertEqual([run(*options), run(*options)], ["", ""])
+            self.assertEqual([run(*options), run(*options)], ["wardenv\n", "wardenv\n"])
 
     @unittest.skipIf(os.geteuid() == 0, "root writes anywhere")
     def test_a_state_folder_that_can_t_be_written(self):

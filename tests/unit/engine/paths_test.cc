@@ -69,6 +69,24 @@ TEST_CASE("paths that lead to the same file") {
   CHECK_FALSE(lead_to_same(here.at("hard"), policy));
 }
 
+TEST_CASE("folders that overlap") {
+  namespace fs = std::filesystem;
+  Folder here;
+  here.file("a/b/c/file");
+  here.file("a/other/file");
+  fs::create_directory_symlink("a", here.at("link"));
+  for (const char* one : {"a", "a/b", "a/b/c", "link", "link/b", "a/b/c/d", "link/b/c/d/e", "a/b/../b"}) {   // the state folder, there or not
+    INFO(one);
+    CHECK(overlap(here.at("a/b"), here.at(one)));
+    CHECK(overlap(here.at(one), here.at("a/b")));
+  }
+  for (const char* one : {"a/other", "link/other", "link/other/new", "a/bc", "none", "a/b2/x"}) {
+    INFO(one);
+    CHECK_FALSE(overlap(here.at("a/b"), here.at(one)));
+    CHECK_FALSE(overlap(here.at(one), here.at("a/b")));
+  }
+}
+
 TEST_CASE("kinds of files") {
   Folder here;
   here.file("file");
