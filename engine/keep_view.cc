@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,11 +24,10 @@ namespace wardenv::engine {
 namespace {
 
 constexpr off_t kLargestFile = 4 << 20;
-constexpr std::size_t kMostLinks = 4096;
 constexpr std::time_t kSettled = 2;      // seconds. A file that changes twice within a tick of its times would be the same by these
 constexpr std::time_t kLongAgo = 3600;
 constexpr std::uint64_t kLeastSpace = 32 << 20;
-constexpr std::uint64_t kLeastFiles = 4 * kMostLinks;
+constexpr std::uint64_t kLeastFiles = 1000;
 
 // In the folder `root`. The first thing that fails makes the rest fail.
 class Maker {
@@ -107,15 +105,10 @@ class Maker {
 
   void mount(const sandbox::Mount& mount, const struct stat& look) {
     if (!mount.kept) return folder(mount.target);
-    if (S_ISDIR(look.st_mode)) return links(mount.source, mount.target);
-    copy(mount.source, look, mount.target);
-  }
-
-  void copy(const std::string& source, const struct stat& look, const std::string& target) {
     check_for_ever(S_ISREG(look.st_mode) && look.st_size <= kLargestFile);
-    const auto content = read(source, look);
+    const auto content = read(mount.source, look);
     check(content.has_value());
-    if (content) file(target, *content);
+    if (content) file(mount.target, *content);
   }
 
   static std::optional<std::string> read(const std::string& path, const struct stat& look) {
@@ -131,26 +124,6 @@ class Maker {
     }
     if (size != content.size()) return std::nullopt;
     return content;
-  }
-
-  // A folder of links, and of files that were looked at as well: what is in a file could change without the folder's time.
-  void links(const std::string& source, const std::string& target) {
-    folder(target);
-    const auto names = names_in(source);
-    check(names.has_value());
-    check_for_ever(!names || names->size() <= kMostLinks);
-    for (std::size_t i = 0; good_ && i < names->size(); ++i) entry(source + "/" + (*names)[i], target + "/" + (*names)[i]);
-  }
-
-  void entry(const std::string& source, const std::string& target) {
-    for (const FileWithin& known : system_.within) {
-      if (known.path == source) return copy(source, known.look, target);
-    }
-    char text[PATH_MAX];
-    const ssize_t length = ::readlink(source.c_str(), text, sizeof text);
-    check_for_ever(length > 0 || errno != EINVAL);   // no link
-    check(length > 0 && length < PATH_MAX);
-    if (good_) link(target, std::string(text, static_cast<std::size_t>(length)));
   }
 
   // Where we can't make nodes that anybody can open, the host's are mounted on empty files.
@@ -255,7 +228,7 @@ bool is_settled(const SystemView& system) {
   for (std::size_t i = 0; i < system.mounts.size(); ++i) {
     if (system.mounts[i].kept && !settled(system.looks[i])) return false;
   }
-  return std::all_of(system.within.begin(), system.within.end(), [&](const FileWithin& file) { return settled(file.look); });
+  return true;
 }
 
 void look_again(const std::string& path, struct stat& look) {
@@ -268,7 +241,6 @@ std::string name_now(SystemView system) {
   for (std::size_t i = 0; i < system.mounts.size(); ++i) {
     if (system.mounts[i].kept) look_again(system.mounts[i].source, system.looks[i]);
   }
-  for (FileWithin& file : system.within) look_again(file.path, file.look);
   return kept_name(system);
 }
 

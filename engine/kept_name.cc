@@ -70,10 +70,6 @@ std::string kept_name(const SystemView& system) {
     sum.add(mount.kept ? mount.source : "");
     if (mount.kept) add_look(sum, system.looks[i]);
   }
-  for (const FileWithin& file : system.within) {
-    sum.add(file.path);
-    add_look(sum, file.look);
-  }
   return sum.text();
 }
 

@@ -16,10 +16,6 @@ namespace {
 constexpr std::array kTopFolders = {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"};
 
 // World-readable configuration that programs and interpreters look for. Nothing that holds a secret on any system.
-// The folder that can be kept: of links, whose own time changes with each of them, and of one file (Debian).
-constexpr const char* kLinks = "/etc/alternatives";
-constexpr const char* kWithin = "/etc/alternatives/README";
-
 constexpr std::array kEtc = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/mime.types",
                              "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/os-release", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"};
 
@@ -28,11 +24,10 @@ void add(SystemView& view, const std::string& path) {
   if (::lstat(path.c_str(), &status) < 0) return;
   if (!S_ISLNK(status.st_mode)) {
     const bool readable = (status.st_mode & (S_ISDIR(status.st_mode) ? 0005 : 0004)) != 0;
-    const bool kept = is_beneath(path, "/etc") && (S_ISREG(status.st_mode) || path == kLinks);
+    const bool kept = is_beneath(path, "/etc") && S_ISREG(status.st_mode);
     if (!readable) return;
     view.mounts.push_back({.source = path, .target = path, .optional = true, .stable = true, .kept = kept});
     view.looks.push_back(status);
-    if (path == kLinks && ::lstat(kWithin, &status) == 0 && S_ISREG(status.st_mode)) view.within.push_back({kWithin, status});
     return;
   }
   char target[PATH_MAX];

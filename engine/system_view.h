@@ -12,16 +12,9 @@
 
 namespace wardenv::engine {
 
-// A plain file in a folder of links that is kept.
-struct FileWithin {
-  std::string path{};
-  struct stat look {};
-};
-
 struct SystemView {
   std::vector<sandbox::Mount> mounts{};
   std::vector<struct stat> looks{};      // of each of them, in their order: what lstat(2) said of the source; all zeros where it was not asked
-  std::vector<FileWithin> within{};
   std::vector<sandbox::Symlink> symlinks{};
   std::vector<sandbox::SyntheticFile> files{};
   std::optional<sandbox::KeptView> kept{};   // engine/kept_view.h

@@ -27,13 +27,11 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// A host of our own: a file, a folder of links with a file in it, a folder that is mounted, and a link.
+// A host of our own: a file, a folder that is mounted, and a link.
 class Host {
  public:
   Host() {
     folder_.file("services", "http 80/tcp\n");
-    folder_.link("alternatives/editor", "/usr/bin/vi");
-    folder_.file("alternatives/README", "read me\n");
     folder_.file("certs/ca.pem", "a certificate\n");
     ::mkdir(views().c_str(), 0700);
   }
@@ -51,9 +49,7 @@ class Host {
     view.mounts.push_back({.source = "/usr", .target = "/usr", .stable = true});
     view.looks.push_back({});
     add("services", true);
-    add("alternatives", true);
     add("certs", false);
-    view.within.push_back({at("alternatives/README"), look(at("alternatives/README"))});
     view.symlinks = {{"/bin", "usr/bin", true}, {"/etc/localtime", "/usr/share/zoneinfo/" + zone, true}};
     view.files = {{"/etc/passwd", "root:x:0:0\n"}, {"/etc/hosts", "127.0.0.1 localhost\n"}};
     return view;
@@ -105,8 +101,6 @@ TEST_CASE("a view is made once, complete, and found by who sees the same system"
   const std::string etc = held->place.path + "/etc";
   CHECK(text_of(etc + "/services") == "http 80/tcp\n");
   CHECK(text_of(etc + "/passwd") == "root:x:0:0\n");
-  CHECK(text_of(etc + "/alternatives/README") == "read me\n");
-  CHECK(fs::read_symlink(etc + "/alternatives/editor") == "/usr/bin/vi");
   CHECK(fs::read_symlink(etc + "/localtime") == "/usr/share/zoneinfo/UTC");
   CHECK(fs::is_directory(etc + "/certs"));
   CHECK(fs::is_empty(etc + "/certs"));
@@ -131,7 +125,7 @@ TEST_CASE("modes are what they are under any umask") {
   ::umask(before);
   REQUIRE(host.find());
   CHECK(mode_of(host.place() + "/etc/services") == 0444);
-  CHECK(mode_of(host.place() + "/etc/alternatives") == 0755);
+  CHECK(mode_of(host.place() + "/etc/certs") == 0755);
 }
 
 TEST_CASE("whatever changes on the host gives another view") {
@@ -154,10 +148,6 @@ TEST_CASE("whatever changes on the host gives another view") {
   is_another("another file of the same content");
   ::chmod(host.at("services").c_str(), 0640);
   is_another("mode");
-  host.folder().link("alternatives/new", "x");
-  is_another("a link in a folder of links");
-  host.folder().file("alternatives/README", "read this\n");
-  is_another("the file in that folder");
   host.zone = "Europe/Paris";
   is_another("where a link leads");
   fs::remove(host.at("services"));
@@ -213,17 +203,11 @@ TEST_CASE("a system that changed since it was looked at is not kept") {
   CHECK(host.find());
 }
 
-TEST_CASE("a folder of links with another kind of file in it is not kept, nor is what is no plain file") {
+TEST_CASE("what is no plain file is not kept") {
   const Host host;
   const auto is_marked = [&] {   // so that it is not tried again and again
     return host.entries() == std::vector<std::string>{kept_name(host.system())} && fs::is_regular_file(host.place());
   };
-  host.folder().file("alternatives/script", "x");
-  host.keep();
-  CHECK(is_marked());
-  CHECK_FALSE(host.find());
-  fs::remove(host.place());
-  fs::remove(host.at("alternatives/script"));
   fs::remove(host.at("services"));
   REQUIRE(::mkfifo(host.at("services").c_str(), 0644) == 0);
   host.keep();
