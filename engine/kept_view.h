@@ -13,7 +13,7 @@
 
 namespace wardenv::engine {
 
-inline constexpr std::size_t kMostKeptViews = 8;   // in one state folder, below 400 KB each
+inline constexpr std::size_t kMostKeptViews = 8;   // in one state folder, some 200 KB each
 
 // The time that the three folders of a view are given once all is in them: whatever is added or taken away changes it.
 inline constexpr std::time_t kMadeTime = 1;
