@@ -260,7 +260,7 @@ void keep_view(const std::string& views, const SystemView& system) {
   if (exists(place) || !make_room(views)) return;
   std::string made = views + "/.new-XXXXXX";
   if (::mkdtemp(made.data()) == nullptr || ::chmod(made.c_str(), 0700) < 0) return;   // whatever the umask
-  const UniqueFd lock = lock_alone(made);
+  UniqueFd lock = lock_alone(made);
   if (!lock.valid()) return remove_all(made);
   Maker maker(made, system);
   maker.make();
@@ -269,6 +269,8 @@ void keep_view(const std::string& views, const SystemView& system) {
   if (!finished || name_now(system) != name || std::rename(made.c_str(), place.c_str()) < 0) return remove_all(made);
   const UniqueFd folder(::open(views.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.valid()) ::fsync(folder.get());
+  lock.reset();
+  if (!find_kept_view(views, system)) set_kept_view_aside(views, system);   // a file system that does not keep what it was given
 }
 
 void set_kept_view_aside(const std::string& views, const SystemView& system) {

@@ -73,14 +73,15 @@ bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == 
 
 // Whether `folder`, which is there, is on the way from the root to the spot, both ends included.
 bool is_on_the_way(const struct stat& folder, const Spot& spot) {
-  struct stat at = spot.place;
-  struct stat above {};
-  for (std::string path = spot.path;; at = above) {
-    if (same_file(at, folder)) return true;
-    path += "/..";
-    if (::stat(path.c_str(), &above) < 0 || same_file(above, at)) return false;
+  const auto real = resolve_path(spot.path);
+  for (std::string path = real ? real->real : spot.path;; path = parent_of(path)) {
+    struct stat at {};
+    if (::stat(path.c_str(), &at) == 0 && same_file(at, folder)) return true;
+    if (path == "/") return false;
   }
 }
+
+bool goes_up(const std::string& rest) { return rest.find("/../") != std::string::npos || rest.ends_with("/.."); }
 
 }  // namespace
 
@@ -93,6 +94,7 @@ bool lead_to_same(const std::string& one, const std::string& other) {
 bool overlap(const std::string& one, const std::string& other) {
   const Spot a = spot_of(absolute(one));
   const Spot b = spot_of(absolute(other));
+  if (goes_up(a.rest) || goes_up(b.rest)) return true;   // from a folder that is not there: it could lead anywhere
   return (a.rest.empty() && is_on_the_way(a.place, b)) || (b.rest.empty() && is_on_the_way(b.place, a));
 }
 

@@ -45,7 +45,8 @@ std::string parent_of(const std::string& path);
 // Whether two paths lead to the same file, or would if it was there: by links of either kind, and where names are told apart by case alone.
 bool lead_to_same(const std::string& one, const std::string& other);
 
-// Whether one of two folders is the other, or holds it: by whatever links and mounts each is named, and, of what is not there yet, by where it would be.
+// Whether one of two files or folders is the other, or holds it: by whatever links each is named, by another mount of either or of a folder above it (not
+// of a part of it), and, of what is not there yet, by where it would be.
 bool overlap(const std::string& one, const std::string& other);
 
 }  // namespace wardenv::engine

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/sight.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "engine/kept_view.h"
-#include "engine/paths.h"
 #include "engine/spec_builder.h"
 
 namespace wardenv::engine {
 namespace {
 
-bool is_kept(const std::string& path) { return is_beneath(path, "/dev") || is_beneath(path, "/etc") || is_beneath(path, "/var"); }
+// Whether a folder or file of the view is the place for this mount.
+bool is_place_of(const SystemView& system, const sandbox::PlanStep& step) {
+  return step.op == wire::Op::kAttach && std::any_of(system.mounts.begin(), system.mounts.end(), [&](const auto& mount) { return mount.target == step.text; });
+}
 
 }  // namespace
 
@@ -27,10 +30,10 @@ Sight look_at_system(Ahead ahead) {
 bool failed_by_view(const SystemView& system, const sandbox::LaunchPlan& plan, const RunEnd& end) {
   const wire::Event& event = end.last;
   if (!system.kept || end.launcher_died || event.kind != wire::EventKind::kFailed || event.step == 0 || event.step > plan.steps.size()) return false;
-  const std::string& path = plan.steps[event.step - 1].text;
+  const sandbox::PlanStep& step = plan.steps[event.step - 1];
   const int error = event.sys_errno;
-  const bool mounting = path.starts_with(system.kept->path + "/");
-  const bool missing = is_kept(path) && (error == EROFS || error == ENOENT || error == ENOTDIR || error == ELOOP);   // a place for what is mounted on it
+  const bool mounting = step.text.starts_with(system.kept->path + "/");
+  const bool missing = is_place_of(system, step) && (error == EROFS || error == ENOENT || error == ENOTDIR || error == ELOOP);   // a place for what is mounted on it
   if (!mounting && !missing) return false;
   const bool again = missing || error == EACCES || error == EPERM || error == EINVAL || error == EOPNOTSUPP;
   if (again && plan.fault.kind == wire::Fault::kNone) set_kept_view_aside(views_folder(), system);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "engine/command_resolve.h"
 #include "engine/egress/place.h"
@@ -21,6 +22,12 @@ namespace wardenv::engine {
 namespace {
 
 std::string variable(const char* name) { return std::getenv(name) != nullptr ? std::getenv(name) : ""; }
+
+// What is made in one at its first use, by one part of ours or another.
+bool is_state_folder(const std::string& folder) {
+  constexpr const char* kParts[] = {"/audit", "/views", "/policies", "/made-inside", "/locks", "/quota.db", "/approvals.db"};
+  return std::any_of(std::begin(kParts), std::end(kParts), [&](const char* part) { return exists(folder + part); });
+}
 
 // The first one is used where nobody names another.
 std::vector<std::string> usual_state_folders() {
@@ -43,7 +50,7 @@ void make_writable(VenvView& venv) {
   }
 }
 
-// What a run writes there would be taken for our own: also where the state is elsewhere today, but was there, or will be.
+// What a run writes there would be taken for our own: also where the state is elsewhere today, but was there before.
 bool holds_or_belongs_to_state(const std::string& real) {
   const std::vector<std::string> unused = unused_state_folders();
   return overlap(real, state_folder()) || std::any_of(unused.begin(), unused.end(), [&](const auto& folder) { return overlap(real, folder); });
@@ -109,7 +116,7 @@ Result<std::string> add_workspace(const RunRequest& request, sandbox::SandboxSpe
   for (const std::string& folder : unused_state_folders()) {
     if (!overlap(workspace->dir, folder)) continue;
     return fail(ErrorCode::kBadInput, "`" + workspace->dir + "` can't be a workspace: `" + folder + "` is a state folder of wardenv, though not of this run",
-                "name the folder of one project, or remove that one if nobody uses it");
+                "name the folder of one project, or remove the state if nobody uses it");
   }
   WARDENV_TRY(check_apart(request, spec, workspace->dir));
   append(spec.mounts, workspace->mounts);
@@ -232,7 +239,7 @@ std::string state_folder() {
 std::vector<std::string> unused_state_folders() {
   std::vector<std::string> folders = usual_state_folders();
   const std::string used = state_folder();
-  std::erase_if(folders, [&](const std::string& folder) { return folder == used || !exists(folder); });
+  std::erase_if(folders, [&](const std::string& folder) { return folder == used || !is_state_folder(folder); });
   return folders;
 }
 

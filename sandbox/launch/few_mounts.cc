@@ -40,12 +40,12 @@ bool leave_all_but_proc() {
   return good;
 }
 
-}  // namespace
-
 // Who can't come back must not leave: the same calls, while they change nothing.
 bool can_return() {
   return fchdir(home_root) == 0 && chroot(".") == 0 && setns(home, CLONE_NEWNS) == 0 && fchdir(home_root) == 0 && chroot(".") == 0;
 }
+
+}  // namespace
 
 // Where it can't be done, sandboxes are born among all mounts.
 void make_few_mounts() {

@@ -206,7 +206,9 @@ class BadInputTest(CliTest):
     def test_a_state_folder_that_is_not_in_use_in_the_workspace(self):
         environment = {**os.environ, "WARDENV_STATE": self.workspace + ".state", "XDG_STATE_HOME": self.workspace}
         self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)
-        os.mkdir(os.path.join(self.workspace, "wardenv"))
+        os.mkdir(os.path.join(self.workspace, "wardenv"))   # anybody's
+        self.assertEqual(self.run_it("--no-venv", "--", "true", env=environment).returncode, 0)
+        os.mkdir(os.path.join(self.workspace, "wardenv", "audit"))
         self.assert_refused(self.run_it("--no-venv", "--", "touch", "ran", env=environment), "state folder")
         self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
 
@@ -391,7 +393,7 @@ class IdRangeTest(CliTest):
         try:
             self.assertEqual(process.stdout.readline(), b"started\n")
             command = (f"sleep\0{token}\0".encode(), f"sh\0-c\0echo started; exec sleep {token}\0".encode())
-            for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            for entry in (entry for _ in range(100) for entry in pathlib.Path("/proc").glob("[0-9]*")):   # right at execve() it has no command line
                 with contextlib.suppress(OSError):   # others end meanwhile
                     if (entry / "cmdline").read_bytes() not in command:
                         continue

@@ -204,7 +204,7 @@ TEST_CASE("the state folder is in no workspace, writable venv or mount of a run"
   const ScratchFolder workspace;
   const StateFolder state;
   REQUIRE(shell(workspace, "true").exit_status == 0);
-  for (const std::string& folder : {state.path(), state.path() + "/views", view_in(state) + "/etc"}) {
+  for (const std::string& folder : {state.path(), state.path() + "/views", view_in(state) + "/etc", view_in(state) + "/etc/passwd"}) {
     INFO(folder);
     RunRequest run = request(workspace, {"/usr/bin/true"});
     run.workspace = folder;

@@ -228,7 +228,7 @@ TEST_CASE("a view that something was taken from or added to is not used, and mad
     CHECK_FALSE(host.find());
   };
   spoil([](const std::string& view) { fs::remove(view + "/etc/hosts"); });
-  spoil([](const std::string& view) { fs::remove(view + "/dev/null"); });
+  spoil([](const std::string& view) { fs::remove(view + "/dev/zero"); });
   spoil([](const std::string& view) { fs::remove(view + "/var/none"); });
   spoil([](const std::string& view) { std::ofstream(view + "/etc/ld.so.preload") << "x"; });
   spoil([](const std::string& view) { make_old(view, 25); });

@@ -75,16 +75,31 @@ TEST_CASE("folders that overlap") {
   here.file("a/b/c/file");
   here.file("a/other/file");
   fs::create_directory_symlink("a", here.at("link"));
-  for (const char* one : {"a", "a/b", "a/b/c", "link", "link/b", "a/b/c/d", "link/b/c/d/e", "a/b/../b"}) {   // the state folder, there or not
+  for (const char* one : {"a", "a/b", "a/b/c", "link", "link/b", "a/b/c/d", "link/b/c/d/e", "a/b/../b", "a/b/c/file", "link/b/c/file", "none/../other"}) {   // the state folder, there or not
     INFO(one);
     CHECK(overlap(here.at("a/b"), here.at(one)));
     CHECK(overlap(here.at(one), here.at("a/b")));
   }
-  for (const char* one : {"a/other", "link/other", "link/other/new", "a/bc", "none", "a/b2/x"}) {
+  for (const char* one : {"a/other", "link/other", "link/other/new", "a/bc", "none", "a/b2/x", "a/other/file", "link/other/file"}) {
     INFO(one);
     CHECK_FALSE(overlap(here.at("a/b"), here.at(one)));
     CHECK_FALSE(overlap(here.at(one), here.at("a/b")));
   }
+  std::string deep = here.at("deep");
+  for (int i = 0; i < 800; ++i) deep += "/x";
+  fs::create_directories(deep);
+  CHECK(overlap(here.at("deep/x"), deep));
+  CHECK_FALSE(overlap(here.at("a"), deep));
+  const OrdinaryUser user;
+  Folder mine;
+  mine.file("in/locked/state/file");
+  fs::permissions(mine.at("in/locked"), fs::perms::none);
+  for (const char* one : {"in/locked", "in/locked/state", "in/locked/state/new"}) {
+    INFO(one);
+    CHECK(overlap(mine.at("in"), mine.at(one)));
+    CHECK_FALSE(overlap(mine.at("other"), mine.at(one)));
+  }
+  fs::permissions(mine.at("in/locked"), fs::perms::owner_all);
 }
 
 TEST_CASE("kinds of files") {
