@@ -93,9 +93,10 @@ class OverHttp(Clients):
         self.assertLess(after_one, 128 * 1024 * ROOM)
         text = server.exchange("GET", "/metrics").body.decode()
         self.assertIn(f'ending="done",tool="run_python"}} {2 * CLIENTS}', text)
-        # A few sandboxes that wait, and a few control groups for later runs, are kept: some seventy descriptors, however many clients there were.
+        # A few sandboxes that wait, and a few control groups with their files for later runs, are kept: eight groups, 17 descriptors each, however many
+        # clients there were. What one call in two left would be more.
         held = os.path.join("/proc", str(server.process.pid), "fd")
-        self.assertTrue(wait_until(lambda: len(os.listdir(held)) < 100), "descriptors are left")
+        self.assertTrue(wait_until(lambda: len(os.listdir(held)) < 180), "descriptors are left")
 
 
 class OverStdio(Clients):
