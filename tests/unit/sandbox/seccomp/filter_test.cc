@@ -240,10 +240,10 @@ TEST_CASE("without control groups, anonymous shared memory is for the launcher t
   const auto map = [](std::uint64_t flags) { return call(SYS_mmap, {0, 4096, 3, flags, 0, 0}); };
   for (const std::uint64_t more : {std::uint64_t{0}, std::uint64_t{MAP_NORESERVE | MAP_POPULATE}, kGarbage}) {
     for (const std::uint64_t flags :
-         {MAP_PRIVATE | MAP_ANONYMOUS, int{MAP_PRIVATE}, int{MAP_SHARED}, int{MAP_SHARED_VALIDATE}}) {
+         std::initializer_list<std::uint64_t>{MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE}) {
       CHECK(action(map(flags | more), LimitsBy::kProcess) == SECCOMP_RET_ALLOW);
     }
-    for (const std::uint64_t flags : {MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED_VALIDATE | MAP_ANONYMOUS}) {
+    for (const std::uint64_t flags : std::initializer_list<std::uint64_t>{MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED_VALIDATE | MAP_ANONYMOUS}) {
       CHECK(action(map(flags | more), LimitsBy::kProcess) == SECCOMP_RET_USER_NOTIF);
       CHECK(action(map(flags | more), LimitsBy::kCgroup) == SECCOMP_RET_ALLOW);
     }
