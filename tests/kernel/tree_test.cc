@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the runs of one launcher see alike comes from one tree: the same for all, written by none, and made anew where the host's files are.
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +124,34 @@ TEST_CASE("a sandbox of a resident launcher is born among no mounts of the host,
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);
   REQUIRE(resident->run(run).exit_status == 0);
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) == 0);
+}
+
+// Born from where the launcher has been, and where it is: it needs CAP_SYS_CHROOT (setns(2), chroot(2)) to come back from there.
+TEST_CASE("a launcher that could not come back to the host's mounts never leaves them, and its runs are made all the same") {
+  if (!has_tree()) return;
+  ScratchFolder workspace;
+  const RunRequest run = request(workspace, {"/usr/bin/true"});
+  for (const bool able : {true, false}) {
+    bool dropped = able;
+    std::size_t at_birth = 0;
+    std::string home;
+    std::vector<int> statuses;
+    std::thread person([&] {   // what a thread gives up is its own, and what it starts does not have it
+      if (!able) dropped = ::prctl(PR_CAPBSET_DROP, CAP_SYS_CHROOT) == 0;
+      auto engine = Engine::create();
+      if (!engine) return;
+      at_birth = mounts_at_birth(*engine, run, Ahead::kYes).size();
+      home = link_of(engine->launcher_pid(), "ns/mnt");
+      for (int i = 0; i < 3; ++i) statuses.push_back(engine->run(run).exit_status);
+    });
+    person.join();
+    INFO(able);
+    CHECK(dropped);
+    const auto all = mounts_of(::getpid()).size();
+    CHECK((able ? at_birth > 0 && at_birth < all : at_birth >= all));
+    CHECK(home == link_of(::getpid(), "ns/mnt"));
+    CHECK(statuses == std::vector<int>{0, 0, 0});
+  }
 }
 
 TEST_CASE("control: a resident engine has a tree where it can, a single run has none") {
