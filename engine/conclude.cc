@@ -36,9 +36,7 @@ std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
     return "the file system of that folder has no ID-mapped mounts; run wardenv as the folder's owner instead of root";
   }
   if (step.op == Op::kCloseDescriptors && sys_errno == EINVAL) return usual_hint(EMFILE);   // fcntl(2): the place is beyond the limit
-  if ((step.op == Op::kClone || step.op == Op::kExec) && sys_errno == EAGAIN) {
-    return "no more processes are allowed: raise the limit by `ulimit -u`, or pids.max of the control group that we are in";
-  }
+  if ((step.op == Op::kClone || step.op == Op::kExec) && sys_errno == EAGAIN) return kProcessesHint;
   if (step.op == Op::kExec && (sys_errno == EACCES || sys_errno == ENOENT)) {
     return "the owner of the workspace can't enter the folder that the command starts in: chmod u+rx it, or name another one with --cwd";
   }

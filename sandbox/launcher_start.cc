@@ -4,6 +4,8 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include <cerrno>
+
 #include "sandbox/launcher_client.h"
 
 namespace wardenv::sandbox {
@@ -20,7 +22,7 @@ Result<LauncherClient> LauncherClient::start(const std::string& program) try {
   child.detach();   // it is waited for by its id
   return adopt(std::move(ends->ours), pid, false);
 } catch (const boost::system::system_error& error) {
-  const std::string limit = usual_hint(error.code().value());
+  const std::string limit = error.code().value() == EAGAIN ? kProcessesHint : usual_hint(error.code().value());
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), limit.empty() ? "install wardenv again: the launcher belongs beside it" : limit);
 } catch (const std::exception& error) {
   return fail(ErrorCode::kLauncher, "cannot start `" + program + "`: " + error.what(), "install wardenv again: the launcher belongs beside it");

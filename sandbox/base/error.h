@@ -43,6 +43,9 @@ tl::unexpected<Error> fail_errno(ErrorCode code, std::string_view what, int sys_
 // Of an errno that means the same whatever was called; empty for all others.
 std::string usual_hint(int sys_errno);
 
+// What EAGAIN means where a process or a thread was to be made.
+inline constexpr const char* kProcessesHint = "no more processes are allowed: raise the limit by `ulimit -u`, or pids.max of the control group that we are in";
+
 }  // namespace wardenv
 
 // Returns the error of a Result-valued expression to the caller.

@@ -127,9 +127,16 @@ class BadInputTest(WordsTest):
         scratch = Scratch(user)
         self.addCleanup(scratch.remove)
 
-        done = self.run_it("--no-venv", "--", "true", user=user, scratch=scratch, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (3, 3)))
-        self.assert_says_what_to_do(done, "ulimit -u")
-        self.assertNotIn(b"doctor", done.stderr)
+        for processes in (1, 2, 3):   # too few for the launcher, for the sandbox, for the command
+            with self.subTest(processes=processes):
+                few = {"user": user, "scratch": scratch, "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))}
+                done = self.run_it("--no-venv", "--", "true", **few)
+                self.assert_says_what_to_do(done, "ulimit -u")
+                self.assertNotIn(b"doctor", done.stderr)
+                self.assertNotIn(b"install", done.stderr)
+                doctor = self.wardenv("doctor", **few)
+                self.assertEqual(doctor.returncode, 1, doctor.stdout)
+                self.assertIn(b"ulimit -u", doctor.stdout)
 
 
 class ForgedTest(WordsTest):

@@ -50,7 +50,6 @@ constexpr const char* kCgroupFix =
     "as root:                            mount the memory, pids and cpu controllers (cgroup v2 at /sys/fs/cgroup)\n"
     "in a container:                     docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw …";
 
-constexpr const char* kProcessesFix = "this user may have no more processes: ulimit -u 4096, or raise pids.max of the control group that we are in";
 
 // A check answers 0 or an errno, in a child that it may spoil.
 using Try = int (*)();
@@ -148,7 +147,7 @@ constexpr Check kChecks[] = {
 CheckResult run_check(const Check& check) {
   const int error = run_in_child(check.attempt);
   if (error == 0) return {check.name, CheckStatus::kOk, check.good, ""};
-  const std::string fix = error == EAGAIN ? kProcessesFix : usual_hint(error);   // the check could not even begin
+  const std::string fix = error == EAGAIN ? kProcessesHint : usual_hint(error);   // the check could not even begin
   return {check.name, check.if_missing, strerrordesc_np(error) != nullptr ? strerrordesc_np(error) : "failed", fix.empty() ? check.fix : fix};
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <system_error>
 #include <thread>
 
 #include "engine/egress/proxy.h"
@@ -25,8 +26,11 @@ class LocalServer {
     socklen_t size = sizeof address;
     auto* raw = reinterpret_cast<sockaddr*>(&address);
     if (::bind(socket_.get(), raw, size) < 0 || ::listen(socket_.get(), 4) < 0 || ::getsockname(socket_.get(), raw, &size) < 0) return;
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
+    try {
+      thread_ = std::thread([this] { serve(); });
+      port_ = ntohs(address.sin_port);
+    } catch (const std::system_error&) {   // no more threads: there is no server
+    }
   }
   LocalServer(const LocalServer&) = delete;
   LocalServer& operator=(const LocalServer&) = delete;
@@ -68,7 +72,7 @@ CheckResult check_egress(const char* workspace) {
   if (::access("/bin/bash", X_OK) < 0) return {name, CheckStatus::kNotTried, "the check needs /bin/bash", ""};
   const LocalServer server;
   auto engine = engine::Engine::create({.ahead = engine::Ahead::kNo, .launcher = std::nullopt});
-  if (!engine || server.port() == 0) return {name, CheckStatus::kMissing, "the check can't begin", engine ? "" : engine.error().message};
+  if (!engine || server.port() == 0) return {name, CheckStatus::kMissing, "the check can't begin", engine ? kProcessesHint : engine.error().message};
   auto rule = engine::parse_egress_rule("127.0.0.1:" + std::to_string(server.port()));
   engine::RunRequest request;
   request.argv = {"/bin/bash", "-c", script(server.port())};
