@@ -169,6 +169,15 @@ UniqueFd lock_alone(const std::string& path) {
   return folder;
 }
 
+// Under a name that nothing has: an earlier one may still be held. Empty where it stays.
+std::string take_out_of_use(const std::string& views, const std::string& name) {
+  std::string old = views + "/.old-XXXXXX";
+  if (::mkdtemp(old.data()) == nullptr) return {};
+  if (std::rename((views + "/" + name).c_str(), old.c_str()) == 0) return old;
+  ::rmdir(old.c_str());
+  return {};
+}
+
 // Nothing that somebody holds. What still has the name of a view is complete, also where we die meanwhile.
 void discard(const std::string& views, const std::string& name) {
   const std::string path = views + "/" + name;
@@ -178,8 +187,7 @@ void discard(const std::string& views, const std::string& name) {
   struct stat named {};
   if (!lock.valid() || ::fstat(lock.get(), &locked) < 0 || ::lstat(path.c_str(), &named) < 0) return;
   if (locked.st_dev != named.st_dev || locked.st_ino != named.st_ino) return;   // another one has its name by now
-  const std::string old = name.starts_with('.') ? path : views + "/.old-" + name;
-  if (old == path || std::rename(path.c_str(), old.c_str()) == 0) remove_all(old);
+  if (const std::string old = name.starts_with('.') ? path : take_out_of_use(views, name); !old.empty()) remove_all(old);
 }
 
 std::time_t time_of(const std::string& path) {
@@ -275,9 +283,7 @@ void keep_view(const std::string& views, const SystemView& system) {
 
 void set_kept_view_aside(const std::string& views, const SystemView& system) {
   const std::string place = views + "/" + kept_name(system);
-  if (views.empty() || !is_folder(place)) return;
-  const std::string old = views + "/.old-" + kept_name(system);
-  if (std::rename(place.c_str(), old.c_str()) < 0) return;
+  if (views.empty() || !is_folder(place) || take_out_of_use(views, kept_name(system)).empty()) return;
   put_mark(place);
 }
 

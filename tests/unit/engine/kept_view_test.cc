@@ -342,6 +342,25 @@ TEST_CASE("a view that was set aside is not used or made again for a day") {
   CHECK(host.entries().size() == 2);   // a mark, and the new one
 }
 
+TEST_CASE("a view is set aside also where an earlier one of its name is still held") {
+  const Host host;
+  for (int i = 0; i < 2; ++i) {
+    host.keep();
+    const auto held = host.find();
+    REQUIRE(held);
+    set_kept_view_aside(host.views(), host.system());
+    CHECK_FALSE(host.find());
+    CHECK(fs::exists(fs::path("/proc/self/fd") / std::to_string(held->lock.get()) / "dev"));   // for the run that has it
+    make_old(host.place(), 25);
+    host.keep();
+    const auto next = host.find();
+    REQUIRE(next);
+    set_kept_view_aside(host.views(), host.system());
+    CHECK_FALSE(host.find());
+    make_old(host.place(), 25);
+  }
+}
+
 TEST_CASE("the system of this host can be kept") {
   const Folder folder;
   const SystemView system = system_view();
