@@ -81,6 +81,11 @@ bool is_on_the_way(const struct stat& folder, const Spot& spot) {
   }
 }
 
+// Of what is not there below one folder that is: whether `path` is `folder` or would lie in it.
+bool would_be_beneath(const std::string& path, const std::string& folder) {
+  return ::strncasecmp(path.c_str(), folder.c_str(), folder.size()) == 0 && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
 bool goes_up(const std::string& rest) { return rest.find("/../") != std::string::npos || rest.ends_with("/.."); }
 
 }  // namespace
@@ -95,6 +100,7 @@ bool overlap(const std::string& one, const std::string& other) {
   const Spot a = spot_of(absolute(one));
   const Spot b = spot_of(absolute(other));
   if (goes_up(a.rest) || goes_up(b.rest)) return true;   // from a folder that is not there: it could lead anywhere
+  if (!a.rest.empty() && !b.rest.empty()) return same_file(a.place, b.place) && (would_be_beneath(a.rest, b.rest) || would_be_beneath(b.rest, a.rest));
   return (a.rest.empty() && is_on_the_way(a.place, b)) || (b.rest.empty() && is_on_the_way(b.place, a));
 }
 

@@ -85,6 +85,16 @@ TEST_CASE("folders that overlap") {
     CHECK_FALSE(overlap(here.at("a/b"), here.at(one)));
     CHECK_FALSE(overlap(here.at(one), here.at("a/b")));
   }
+  for (const char* one : {"none", "none/in", "None/in/it", "link/../none/in/it/x", "none/in/it"}) {   // neither is there
+    INFO(one);
+    CHECK(overlap(here.at("none/in/it"), here.at(one)));
+    CHECK(overlap(here.at(one), here.at("none/in/it")));
+  }
+  for (const char* one : {"none/in/other", "none/in/it2", "nine/in/it", "a/none/in/it"}) {
+    INFO(one);
+    CHECK_FALSE(overlap(here.at("none/in/it"), here.at(one)));
+    CHECK_FALSE(overlap(here.at(one), here.at("none/in/it")));
+  }
   std::string deep = here.at("deep");
   for (int i = 0; i < 800; ++i) deep += "/x";
   fs::create_directories(deep);
