@@ -93,8 +93,11 @@ std::vector<std::string> mounts_at_birth(Engine& engine, RunRequest run, Ahead a
   std::vector<std::string> mounts;
   std::thread looker([&] {
     (void)eventually([&] {
-      const auto inits = children_of(engine.launcher_pid());
-      if (!inits.empty()) mounts = mounts_of(*std::min_element(inits.begin(), inits.end()));
+      auto inits = children_of(engine.launcher_pid());
+      std::sort(inits.begin(), inits.end());
+      // What only carries a user namespace for a moment is a child, too, and is where the launcher is.
+      const auto init = std::find_if(inits.begin(), inits.end(), [&](int pid) { return link_of(pid, "ns/mnt") != link_of(engine.launcher_pid(), "ns/mnt"); });
+      if (init != inits.end()) mounts = mounts_of(*init);
       return !mounts.empty();
     });
   });
