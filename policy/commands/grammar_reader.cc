@@ -145,7 +145,7 @@ class GrammarReader {
   const Place& place_;
 };
 
-const GrammarReader::Member GrammarReader::kMembers[12] = {
+constinit const GrammarReader::Member GrammarReader::kMembers[12] = {
     {"preset", &GrammarReader::read_preset},           {"flags", &GrammarReader::read_flags},
     {"global_flags", &GrammarReader::read_global_flags}, {"number_flag", &GrammarReader::read_number_flag},
     {"standalone", &GrammarReader::read_standalone},   {"positionals", &GrammarReader::read_positionals},

@@ -2,8 +2,6 @@
 // The compiled rules of a document: what authorize() walks over. Seen by policy/core only.
 #pragma once
 
-#include <re2/re2.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,6 +16,7 @@
 #include "policy/commands/commands.h"
 #include "policy/core/document.h"
 #include "policy/core/number.h"
+#include "policy/core/regex.h"
 
 namespace wardenv::policy::core {
 

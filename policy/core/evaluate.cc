@@ -95,8 +95,7 @@ Answer ask_order(const Predicate& predicate, const json& value) {
 
 Answer ask_regex(const Predicate& predicate, const json& value) {
   if (!value.is_string()) return cannot("is no string");
-  const std::string& text = *text_of(value);
-  return answer(predicate.regex->Match(text, 0, text.size(), RE2::UNANCHORED, nullptr, 0));
+  return answer(occurs_in(*predicate.regex, *text_of(value)));
 }
 
 Answer ask_contains(const Predicate& predicate, const json& value) {

@@ -10,7 +10,6 @@ namespace wardenv::policy::core {
 namespace {
 
 constexpr std::size_t kLongestRegex = 4096;
-constexpr std::int64_t kRegexMemory = 1 << 20;   // bytes for one pattern and what its matcher keeps
 constexpr std::size_t kMostPaths = 100'000;
 
 enum class Takes { kAny, kList, kNumber, kString, kBool, kRegex, kGlob, kFolder };
@@ -100,15 +99,10 @@ std::shared_ptr<const Members> members_of(const Node& list) {
 // Patterns that occur often are compiled once.
 std::shared_ptr<const RE2> compile_regex(Reading& reading, const Cursor& at, const std::string& pattern) {
   if (const auto known = reading.regexes.find(pattern); known != reading.regexes.end()) return known->second;
-  RE2::Options options(RE2::Quiet);
-  options.set_max_mem(kRegexMemory);
-  auto made = std::make_shared<const RE2>(pattern, options);
-  if (!made->ok()) {
-    reading.notes.error(at, "not a regular expression of RE2: " + made->error());
-    return nullptr;
-  }
-  reading.regexes.emplace(pattern, made);
-  return made;
+  MadeRegex made = make_regex(pattern);
+  if (made.regex != nullptr) reading.regexes.emplace(pattern, made.regex);
+  else reading.notes.error(at, "not a regular expression of RE2: " + made.error);
+  return std::move(made.regex);
 }
 
 std::shared_ptr<const RE2> compile_glob(Reading& reading, const Cursor& at, const std::string& glob) {
