@@ -8,10 +8,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 namespace wardenv::engine::audit {
 namespace {
@@ -24,51 +25,15 @@ void must(bool good, const char* what) {
 }
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-constexpr char kDigits[] = "0123456789abcdef";
 
-int digit_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
+SHA256_CTX* context(Sha256::State& state) {
+  static_assert(sizeof(SHA256_CTX) <= sizeof state && alignof(SHA256_CTX) <= Sha256::kAlignment);
+  return std::launder(reinterpret_cast<SHA256_CTX*>(state.data()));
 }
 
 }  // namespace
 
-std::string to_hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    text += kDigits[value >> 4];
-    text += kDigits[value & 15];
-  }
-  return text;
-}
-
-std::string to_hex(const Digest& digest) {
-  std::string text(2 * digest.size(), '0');
-  write_hex(digest, digest.size(), text.data());
-  return text;
-}
-
-void write_hex(const Digest& digest, std::size_t n, char* out) {
-  for (std::size_t i = 0; i < n; ++i) {
-    *out++ = kDigits[digest[i] >> 4];
-    *out++ = kDigits[digest[i] & 15];
-  }
-}
-
-std::string from_hex(std::string_view digits, std::size_t n) {
-  std::string bytes;
-  if (digits.size() != 2 * n) return bytes;
-  for (std::size_t i = 0; i < n; ++i) {
-    const int high = digit_value(digits[2 * i]);
-    const int low = digit_value(digits[2 * i + 1]);
-    if (high < 0 || low < 0) return {};
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return bytes;
-}
+void wipe(void* bytes, std::size_t count) { OPENSSL_cleanse(bytes, count); }
 
 bool same(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
@@ -80,41 +45,14 @@ Result<std::string> random_bytes(std::size_t count) {
   return bytes;
 }
 
-Sha256::Sha256() { must(SHA256_Init(&state_) == 1, "SHA-256"); }
+Sha256::Sha256() { must(SHA256_Init(new (state_.data()) SHA256_CTX) == 1, "SHA-256"); }
 
-void Sha256::add(std::string_view bytes) { must(SHA256_Update(&state_, bytes.data(), bytes.size()) == 1, "SHA-256"); }
+void Sha256::add(std::string_view bytes) { must(SHA256_Update(context(state_), bytes.data(), bytes.size()) == 1, "SHA-256"); }
 
 Digest Sha256::end() {
   Digest digest;
-  must(SHA256_Final(digest.data(), &state_) == 1, "SHA-256");
+  must(SHA256_Final(digest.data(), context(state_)) == 1, "SHA-256");
   return digest;
-}
-
-Digest Sha256::of(std::string_view bytes) {
-  Sha256 hash;
-  hash.add(bytes);
-  return hash.end();
-}
-
-Hmac::Hmac(std::string_view key) {
-  std::array<char, 64> block{};   // the block of SHA-256
-  const Digest shortened = key.size() > block.size() ? Sha256::of(key) : Digest{};
-  if (key.size() > block.size()) key = {reinterpret_cast<const char*>(shortened.data()), shortened.size()};
-  std::copy(key.begin(), key.end(), block.begin());
-  for (char& byte : block) byte = static_cast<char>(byte ^ 0x36);
-  inner_.add({block.data(), block.size()});
-  for (char& byte : block) byte = static_cast<char>(byte ^ 0x36 ^ 0x5c);
-  outer_.add({block.data(), block.size()});
-  OPENSSL_cleanse(block.data(), block.size());
-}
-
-Digest Hmac::of(std::string_view bytes) const {
-  Sha256 inner = inner_;
-  inner.add(bytes);
-  const Digest digest = inner.end();
-  Sha256 outer = outer_;
-  outer.add({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  return outer.end();
 }
 
 void SigningKey::Free::operator()(void* key) const { EVP_PKEY_free(static_cast<EVP_PKEY*>(key)); }

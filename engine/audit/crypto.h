@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the audit log needs of OpenSSL: SHA-256, HMAC, Ed25519, random bytes.
+// What the audit log needs of a library: SHA-256, HMAC, Ed25519, random bytes. Of OpenSSL (crypto.cc), or of libsodium where that has to start
+// at once (tools/wardenv/musl/crypto.cc).
 #pragma once
 
-#include <openssl/sha.h>
-
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,18 +23,21 @@ void write_hex(const Digest& digest, std::size_t n, char* out);
 // Lower-case digits only, of exactly `n` bytes; "" where it is anything else.
 std::string from_hex(std::string_view digits, std::size_t n);
 bool same(std::string_view a, std::string_view b);  // in constant time
+void wipe(void* bytes, std::size_t count);          // so that no compiler leaves it out
 Result<std::string> random_bytes(std::size_t count);
 
 // SHA-256 (FIPS 180-4) of bytes that come in pieces. A value: a copy goes on from where the original stands.
 class Sha256 {
  public:
+  static constexpr std::size_t kAlignment = alignof(std::uint64_t);
+  using State = std::array<unsigned char, 112>;   // room for the library's own
   Sha256();
   void add(std::string_view bytes);
   Digest end();   // REQUIRES: called once
   static Digest of(std::string_view bytes);
 
  private:
-  SHA256_CTX state_;
+  alignas(kAlignment) State state_;
 };
 
 // HMAC-SHA-256 (RFC 2104) under one key.

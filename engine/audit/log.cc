@@ -2,12 +2,14 @@
 // AuditLog: group commit among the threads of this process.
 #include "engine/audit/log.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <exception>
-#include <filesystem>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "engine/audit/payload.h"
 #include "engine/audit/writer.h"
@@ -23,6 +25,17 @@ struct Waiting {
   Status status{};
   std::condition_variable wake{};
 };
+
+// None where the working folder is gone. A slash at the end would hide the folder that the log's own is made in.
+std::optional<std::string> absolute_path(std::string folder) {
+  char here[PATH_MAX];
+  if (!folder.starts_with('/')) {
+    if (folder.empty() || ::getcwd(here, sizeof here) == nullptr) return std::nullopt;
+    folder = std::string(here) + "/" + folder;
+  }
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return folder;
+}
 
 }  // namespace
 
@@ -89,10 +102,9 @@ AuditLog::AuditLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AuditLog::~AuditLog() = default;
 
 Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& folder, const AuditOptions& options) {
-  std::error_code error;
-  const std::string path = std::filesystem::absolute(folder, error).lexically_normal().string();
-  if (error || options.sign_every == 0) return fail(ErrorCode::kBadInput, "audit log: `" + folder + "` can't be opened");
-  auto writer = audit::Writer::open(path, options);
+  const auto path = absolute_path(folder);
+  if (!path || options.sign_every == 0) return fail(ErrorCode::kBadInput, "audit log: `" + folder + "` can't be opened");
+  auto writer = audit::Writer::open(*path, options);
   if (!writer) return tl::unexpected(writer.error());
   std::unique_ptr<AuditLog> log(new AuditLog(std::make_unique<Impl>(std::move(*writer))));
   log->impl_->notices = log->impl_->writer.take_notices();

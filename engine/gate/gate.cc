@@ -2,14 +2,12 @@
 // Gate: admits calls, and finishes them.
 #include "engine/gate/gate.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <mutex>
 #include <utility>
 
+#include "engine/audit/crypto.h"
 #include "engine/gate/profile.h"
 #include "engine/gate/steps.h"
 #include "engine/paths.h"
@@ -23,11 +21,7 @@ using policy::Effect;
 
 namespace {
 
-std::array<unsigned char, SHA256_DIGEST_LENGTH> sha256(std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return digest;
-}
+std::string_view bytes_of(const audit::Digest& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
 // The files that decide of calls: the policy, and what its hooks are, which run outside of any sandbox. A program that is missing can't be held
 // in its place: named as if it was there, it refuses the run that could put one there.
@@ -222,12 +216,12 @@ bool Gate::visible(std::string_view tool, std::string_view grant) const {
 
 // Every grant is compared, so that the time does not tell which one matched.
 std::optional<std::string> Gate::grant_of_token(std::string_view bearer) const {
-  const auto digest = sha256(bearer);
+  const audit::Digest digest = audit::Sha256::of(bearer);
   const auto edition = impl_->source->edition();
   const std::string* found = nullptr;
   for (const auto& [name, grant] : edition->document->grants) {
     if (!grant.token_sha256) continue;
-    if (CRYPTO_memcmp(digest.data(), grant.token_sha256->data(), digest.size()) == 0) found = &name;
+    if (audit::same(bytes_of(digest), bytes_of(*grant.token_sha256))) found = &name;
   }
   return found != nullptr ? std::optional(*found) : std::nullopt;
 }

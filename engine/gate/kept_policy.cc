@@ -3,17 +3,13 @@
 #include "engine/gate/kept_policy.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <fcntl.h>
-#include <link.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -21,6 +17,7 @@
 
 #include "engine/audit/crypto.h"
 #include "engine/gate/load_policy.h"
+#include "engine/gate/readers.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
@@ -35,50 +32,6 @@ constexpr std::size_t kLongest = 1 << 20;       // of a text
 constexpr std::uint64_t kLeastSpace = 64 << 20; // that is free
 
 std::string digest_of(std::string_view text) { return to_hex(Sha256::of(text)); }
-
-// Which programs and libraries read here: another one may read otherwise.
-struct Readers {
-  Sha256 hash;
-  bool all_named = true;
-};
-
-// The build id among the notes of one segment (elf(5)); empty where there is none.
-std::string_view build_id_in(const char* at, std::size_t size) {
-  while (size >= sizeof(ElfW(Nhdr))) {
-    ElfW(Nhdr) note;
-    std::memcpy(&note, at, sizeof note);
-    const std::size_t name = (note.n_namesz + 3U) & ~std::size_t{3};
-    const std::size_t whole = sizeof note + name + ((note.n_descsz + 3U) & ~std::size_t{3});
-    if (whole > size) break;
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(at + sizeof note, "GNU", 4) == 0) return {at + sizeof note + name, note.n_descsz};
-    at += whole;
-    size -= whole;
-  }
-  return {};
-}
-
-int add_reader(dl_phdr_info* object, std::size_t, void* to) {
-  Readers& readers = *static_cast<Readers*>(to);
-  if (object->dlpi_addr != 0 && object->dlpi_addr == ::getauxval(AT_SYSINFO_EHDR)) return 0;   // the kernel's own (vdso(7)) reads nothing
-  bool named = false;
-  for (ElfW(Half) i = 0; i < object->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = object->dlpi_phdr[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const std::string_view id = build_id_in(reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr), segment.p_memsz);
-    if (id.empty()) continue;
-    readers.hash.add(id);
-    named = true;
-  }
-  readers.all_named = readers.all_named && named;
-  return 0;
-}
-
-// None where some part of us has no build id.
-std::optional<std::string> readers_digest() {
-  Readers readers;
-  ::dl_iterate_phdr(add_reader, &readers);
-  return readers.all_named ? std::optional(to_hex(readers.hash.end())) : std::nullopt;
-}
 
 std::string header(const std::string& readers, const std::string& text, std::string_view body) {
   return "wardenv-policy-1 " + readers + " " + text + " " + digest_of(body) + "\n";

@@ -48,6 +48,7 @@ class PolicySource {
 
  private:
   PolicySource(std::string file, std::shared_ptr<const Edition> edition);
+  static Result<std::shared_ptr<const Edition>> load_file(const std::string& file, const std::string& state_dir);
   Status watch_folders();
   void follow();
   void reload();

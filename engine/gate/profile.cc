@@ -35,13 +35,14 @@ class Tightener {
       : granted_(granted), workspace_(workspace), asked_(asked), request_(request) {}
 
   Status apply() {
+    const RunRequest standard;
     sandbox::Limits& limits = request_.limits;
-    WARDENV_TRY(at_most("timeout", granted_.timeout, kDefaults.limits.wall_time, limits.wall_time));
-    WARDENV_TRY(at_most("memory", granted_.memory_bytes, kDefaults.limits.memory_bytes, limits.memory_bytes));
-    WARDENV_TRY(at_most("processes", granted_.processes, kDefaults.limits.processes, limits.processes));
-    WARDENV_TRY(at_most("cpu", granted_.cpus, kDefaults.limits.cpus, limits.cpus));
-    WARDENV_TRY(at_most("tmp-size", granted_.tmp_bytes, kDefaults.limits.tmp_bytes, limits.tmp_bytes));
-    WARDENV_TRY(at_most("output-limit", granted_.output_limit_bytes, kDefaults.output_limit_bytes, request_.output_limit_bytes));
+    WARDENV_TRY(at_most("timeout", granted_.timeout, standard.limits.wall_time, limits.wall_time));
+    WARDENV_TRY(at_most("memory", granted_.memory_bytes, standard.limits.memory_bytes, limits.memory_bytes));
+    WARDENV_TRY(at_most("processes", granted_.processes, standard.limits.processes, limits.processes));
+    WARDENV_TRY(at_most("cpu", granted_.cpus, standard.limits.cpus, limits.cpus));
+    WARDENV_TRY(at_most("tmp-size", granted_.tmp_bytes, standard.limits.tmp_bytes, limits.tmp_bytes));
+    WARDENV_TRY(at_most("output-limit", granted_.output_limit_bytes, standard.output_limit_bytes, request_.output_limit_bytes));
     WARDENV_TRY(set_access());
     WARDENV_TRY(apply_network(granted_, asked_, request_));
     WARDENV_TRY(set_stdin());
@@ -51,8 +52,6 @@ class Tightener {
   }
 
  private:
-  static const RunRequest kDefaults;
-
   [[nodiscard]] bool is_asked(const char* option) const { return std::find(asked_.begin(), asked_.end(), option) != asked_.end(); }
 
   static tl::unexpected<Error> too_much(const char* option) {
@@ -127,8 +126,6 @@ class Tightener {
   std::span<const std::string> asked_;
   RunRequest& request_;
 };
-
-const RunRequest Tightener::kDefaults{};
 
 void add_mounts(const Profile& granted, const std::string& workspace, RunRequest& request) {
   for (const policy::ProfileMount& mount : granted.mounts) {

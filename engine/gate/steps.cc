@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "engine/gate/aside.h"
 #include "engine/gate/resolve.h"
 #include "engine/hooks/hooks.h"
 #include "policy/core/authorize.h"
@@ -214,9 +214,10 @@ Status Steps::settle() {
 bool Steps::write_down(Judging& judging) {
   const AuditRecord record = record_of(judging.call, *judging.edition, judging.admission.run_id, judging.admission.decision);
   const bool unsettled = std::exchange(judging.pending->unsettled, false);
-  auto settling = std::async(unsettled ? std::launch::async | std::launch::deferred : std::launch::deferred, [&] { return unsettled ? settle() : Status(); });
+  Status settled;
+  Aside settling(unsettled ? Worth::kThread : Worth::kNothing, [&] { settled = unsettled ? settle() : Status(); });
   const Status written = write(record, Durable::kYes);
-  const Status settled = settling.get();
+  settling.finish();
   judging.pending->recorded = written.has_value();
   if (!settled) return notice("quotas", settled.error()), judging.broken("quotas can't be counted");
   if (written) return true;

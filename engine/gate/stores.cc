@@ -5,8 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <system_error>
+#include <cerrno>
 
 namespace wardenv::engine {
 
@@ -14,13 +13,17 @@ std::string audit_folder(const std::string& state_dir) { return state_dir + "/au
 std::string approvals_file(const std::string& state_dir) { return state_dir + "/approvals.db"; }
 std::string quota_file(const std::string& state_dir) { return state_dir + "/quota.db"; }
 
+// What can't be made is said of the folder itself.
+static void make_parents(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) ::mkdir(path.substr(0, slash).c_str(), 0777);
+}
+
 Status prepare_state_dir(const std::string& state_dir) {
   constexpr const char* kHint = "name another one with WARDENV_STATE";
   if (state_dir.empty()) return fail(ErrorCode::kHost, "there is no state folder: HOME is not set", kHint);
   struct stat status {};
   if (::stat(state_dir.c_str(), &status) < 0) {
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(state_dir).parent_path(), error);
+    make_parents(state_dir);
     if (::mkdir(state_dir.c_str(), 0700) < 0 && errno != EEXIST) return fail_errno(ErrorCode::kHost, "the state folder `" + state_dir + "`", kHint);
     if (::stat(state_dir.c_str(), &status) < 0) return fail_errno(ErrorCode::kHost, "the state folder `" + state_dir + "`", kHint);
   }
