@@ -4,7 +4,7 @@
 set -euo pipefail
 build=(build-essential cmake ninja-build ccache git ca-certificates musl-tools linux-libc-dev libseccomp-dev libboost1.81-dev
        libboost-filesystem1.81-dev libboost-system1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
-       libre2-dev libyaml-cpp-dev libsqlitecpp-dev libsqlite3-dev libhiredis-dev libssl-dev libtomlplusplus-dev prometheus-cpp-dev
+       libre2-dev libyaml-cpp-dev libsqlitecpp-dev libsqlite3-dev libhiredis-dev libssl-dev libsodium-dev libtomlplusplus-dev prometheus-cpp-dev
        zlib1g-dev python3 python3-venv)
 tests=(catch2 libcap2-bin util-linux passwd gcc gcc-multilib libpython3.11-testsuite python3-dev python3-pip-whl python3-setuptools-whl
        openssl curl redis-server python3-jsonschema python3-pip iproute2 clang libclang-rt-14-dev)

@@ -14,14 +14,15 @@ RULES = {
     "policy": (("sandbox/base",), ("nlohmann/", "yaml-cpp/", "re2/", "SQLiteCpp/", "hiredis/")),
     "policy/approvals": (("sandbox/base", "policy"), ("nlohmann/", "SQLiteCpp/", "openssl/")),
     "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/", "toml++/")),
-    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/")),
+    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/", "sodium.h")),
 }
 # A library that only these files of a folder may use.
 ONLY = {
     ("sandbox", "boost/"): {"sandbox/launcher_start.cc"},
     ("sandbox", "nlohmann/"): {"sandbox/plan_json.cc"},
+    ("tools", "sodium.h"): {"tools/wardenv/musl/crypto.cc"},
 }
-THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/|openssl/|toml\+\+/|zlib\.h)")
+THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/|openssl/|sodium\.h|toml\+\+/|zlib\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 FOLDERS = ("sandbox", "policy", "engine", "tools")
 

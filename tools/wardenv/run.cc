@@ -14,6 +14,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 
 #include "engine/report_json.h"
@@ -38,13 +39,22 @@ void note_signal(int number) {
   wake(cancel_fd);
 }
 
+constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kIgnored[] = {SIGPIPE, SIGXFSZ};   // an audit log that may not grow refuses the run
+void (*before[std::size(kEnding) + std::size(kIgnored)])(int);   // a program begins with no handlers of its own (execve(2))
+
 void catch_signals() {
   struct sigaction action {};
+  struct sigaction old {};
+  std::size_t place = 0;
+  const auto set = [&](int number) {
+    ::sigaction(number, &action, &old);
+    before[place++] = old.sa_handler;
+  };
   action.sa_handler = note_signal;
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  std::for_each(std::begin(kEnding), std::end(kEnding), set);
   action.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &action, nullptr);
-  ::sigaction(SIGXFSZ, &action, nullptr);   // an audit log that may not grow refuses the run
+  std::for_each(std::begin(kIgnored), std::end(kIgnored), set);
 }
 
 int print_json(const engine::RunReport& report) {
@@ -131,6 +141,14 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
 }
 
 }  // namespace
+
+void release_signals() {
+  std::size_t place = 0;
+  const auto restore = [&](int number) { (void)::signal(number, before[place++]); };
+  std::for_each(std::begin(kEnding), std::end(kEnding), restore);
+  std::for_each(std::begin(kIgnored), std::end(kIgnored), restore);
+  if (caught_signal != 0) ::raise(caught_signal);
+}
 
 engine::RunReport failed(Error error) {
   engine::RunReport report;

@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run that nothing judges, in the program that was started.
+// A run in the program that was started.
 #pragma once
 
 #include "sandbox/launch/forked.h"
+#include "tools/wardenv/run.h"
 
 namespace wardenv::cli {
 
-// Ends the program where the run is done, or was wrong. Comes back where it is for wardenv-cli: something judges it, it reaches hosts, or its
+// Ends the program where the run is done, or was wrong. Comes back where it is for wardenv-cli: it reaches hosts, is configured, or its
 // options are not written plainly. Nothing has happened then. The socket of the launcher is ours, or wardenv-cli's.
 void run_here(int argc, char** argv, const launch::Forked& launcher);
+
+// The same from the midst of it, as long as the launcher was told nothing: nothing of the run has happened. Behind that it ends the program
+// with 125; `what` is what is missing here.
+[[noreturn]] void leave_to_cli(const char* what);
+
+// A run that a policy judges. Leaves to wardenv-cli whatever is not plainly allowed, with all that there is to say about it, and what needs libraries
+// that this program does not have: patterns, hooks, approvals, quotas, webhooks, YAML that nobody has read yet.
+engine::RunReport run_judged_here(RunOptions& options, const engine::ForkedLauncher& launcher);
+
+// From now on nothing can be left to wardenv-cli.
+EngineOrError& begin_here(const RunOptions& options, const engine::ForkedLauncher& launcher);
+
+// wardenv-cli, for reading. -1 where it can't be.
+int open_cli();
+
+// Becomes wardenv-cli. Comes back where that is not installed, which it has said then.
+void become_cli(char** argv, const launch::Forked& launcher);
 
 }  // namespace wardenv::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardenv, the program that people start. A run that nothing judges it does itself, small as it is; for all else it becomes wardenv-cli or
+// wardenv, the program that people start. Most runs it does itself, small as it is; for all else it becomes wardenv-cli or
 // wardenv-serve. For every run it first forks the launcher, which makes its first namespaces meanwhile.
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,30 @@ bool has_option(int argc, char** argv, std::initializer_list<std::string_view> n
 }
 
 // A guess that saves the look at the options; run_here() looks closer. (Without run_here(), as for sanitizers, nobody asks.)
-[[maybe_unused]] bool is_judged(int argc, char** argv) {
-  return has_option(argc, argv, {"--policy", "--profile", "--grant", "--config"}) || access("/etc/wardenv/config.json", F_OK) == 0;
+[[maybe_unused]] bool is_configured(int argc, char** argv) {
+  return has_option(argc, argv, {"--config"}) || access("/etc/wardenv/config.json", F_OK) == 0;
+}
+
+// Calls `use` with each place where a program of ours may be, until it answers something else than -1. What it was called with last, shortened to our own
+// folder, is left in `path`.
+template <typename Use>
+int find_ours(const char* program, char (&path)[4096], Use use) {
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 64);
+  if (length <= 0) {
+    fputs("wardenv: cannot read /proc/self/exe \xe2\x80\x94 mount /proc\n", stderr);
+    *path = 0;
+    return -1;
+  }
+  path[length] = 0;
+  char* name = strrchr(path, '/') + 1;
+  int found = -1;
+  for (const char* folder : {"", "../libexec/wardenv/"}) {
+    strcpy(name, folder);
+    strcat(name, program);
+    if ((found = use(path)) != -1) break;
+  }
+  *name = 0;
+  return found;
 }
 
 }  // namespace
@@ -41,20 +64,14 @@ bool has_option(int argc, char** argv, std::initializer_list<std::string_view> n
 // Only comes back where it is not installed.
 void become(const char* program, char** argv) {
   char self[4096];
-  const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 64);
-  if (length <= 0) {
-    fputs("wardenv: cannot read /proc/self/exe \xe2\x80\x94 mount /proc\n", stderr);
-    return;
-  }
-  self[length] = 0;
-  char* name = strrchr(self, '/') + 1;
-  for (const char* folder : {"", "../libexec/wardenv/"}) {
-    strcpy(name, folder);
-    strcat(name, program);
-    execv(self, argv);
-  }
-  *name = 0;
+  find_ours(program, self, [&](const char* path) { return execv(path, argv); });
+  if (*self == 0) return;
   fprintf(stderr, "wardenv: %s is not installed beside `%s` \xe2\x80\x94 install wardenv again, with `cmake --install`\n", program, self);
+}
+
+int open_cli() {
+  char path[4096];
+  return find_ours("wardenv-cli", path, [](const char* place) { return open(place, O_RDONLY | O_CLOEXEC); });
 }
 
 // The launcher goes with it; where there is none, it starts one and says what is wrong.
@@ -77,7 +94,7 @@ int main(int argc, char** argv) {
   }
   const auto launcher = wardenv::launch::fork_launcher(argv);
 #ifndef WARDENV_RUN_BY_CLI
-  if (launcher.pid > 0 && !is_judged(argc, argv)) run_here(argc, argv, launcher);
+  if (launcher.pid > 0 && !is_configured(argc, argv)) run_here(argc, argv, launcher);
 #endif
   become_cli(argv, launcher);
   return kCannot;

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the C++ library `wardenv` needs beside templates: memory, and an end where something would be thrown.
+// What of the C++ library `wardenv` needs beside templates: memory, and an end where the library itself would throw. What libraries that are headers
+// throw in the judge's files is caught there.
+#include <elf.h>
+#include <link.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,6 +98,14 @@ void operator delete[](void* memory) noexcept { give_back(memory); }
 void operator delete(void* memory, size_t) noexcept { give_back(memory); }
 void operator delete[](void* memory, size_t) noexcept { give_back(memory); }
 
+// For <memory_resource>, which asks for no more than any memory has.
+void* operator new(size_t size, std::align_val_t alignment) {
+  if (static_cast<size_t>(alignment) > kUnit) give_up("memory of too large an alignment");
+  return allocate(size);
+}
+void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { give_back(memory); }
+
 // std::get_temporary_buffer, for std::stable_sort.
 void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate_or_none(size); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { give_back(memory); }
@@ -107,6 +120,7 @@ void __throw_bad_array_new_length() { give_up("too large an array"); }
 void __throw_bad_cast() { give_up("bad cast"); }
 void __throw_logic_error(const char* what) { give_up(what); }
 void __throw_invalid_argument(const char* what) { give_up(what); }
+void __throw_runtime_error(const char* what) { give_up(what); }
 void __throw_length_error(const char* what) { give_up(what); }
 void __throw_out_of_range(const char* what) { give_up(what); }
 void __throw_out_of_range_fmt(const char* what, ...) { give_up(what); }
@@ -117,6 +131,48 @@ void __throw_system_error(int) { give_up("a lock failed"); }
 }  // namespace std
 
 extern "C" {
+
+// Exceptions lie in memory as all else does; the library would keep some aside for each start of the program. In front of each is the library's own
+// header (unwind-cxx.h, __cxa_refcounted_exception), smaller than this.
+constexpr size_t kExceptionHeader = 256;
+
+void* __cxa_allocate_exception(size_t size) noexcept {
+  char* memory = static_cast<char*>(allocate(kExceptionHeader + size));
+  memset(memory, 0, kExceptionHeader);
+  return memory + kExceptionHeader;
+}
+void __cxa_free_exception(void* thrown) noexcept { give_back(static_cast<char*>(thrown) - kExceptionHeader); }
+
+// Of libgcc's unwinder (glibc's <dlfcn.h>): where the tables are that tell how to unwind from `address`. There is one program and nothing else.
+struct FoundObject {
+  unsigned long long flags;
+  void* begin;
+  void* end;
+  struct link_map* map;
+  void* eh_frame;
+  unsigned long long reserved[7];
+};
+extern const char __executable_start, etext;   // the linker's (end(3))
+
+int _dl_find_object(void* address, FoundObject* found) {
+  const char* at = static_cast<const char*>(address);
+  const auto* segment = reinterpret_cast<const ElfW(Phdr)*>(getauxval(AT_PHDR));
+  const ElfW(Phdr)* const end = segment + getauxval(AT_PHNUM);
+  while (segment != end && segment->p_type != PT_GNU_EH_FRAME) ++segment;
+  if (segment == end || at < &__executable_start || at >= &etext) return -1;
+  *found = {0, const_cast<char*>(&__executable_start), const_cast<char*>(&etext), nullptr, reinterpret_cast<void*>(segment->p_vaddr), {}};
+  return 0;
+}
+
+// libsodium was built where the C library checks this.
+void __explicit_bzero_chk(void* bytes, size_t count, size_t room) {
+  if (count > room) give_up("memory behind its end was to be wiped");
+  explicit_bzero(bytes, count);
+}
+
+int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) {
+  return static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+}
 
 void* __dso_handle = nullptr;   // of a program, which is never unloaded
 

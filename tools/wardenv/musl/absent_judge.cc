@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of the judge `wardenv` leaves to wardenv-cli: whatever needs a large library. A policy that has any of it is loaded and judged there, from the
+// begin: either it can't be loaded here, which says so to run_judged_here(), or who comes by here becomes wardenv-cli, as nothing has happened yet.
+#include <stdlib.h>
+
+#include "engine/gate/announce.h"
+#include "engine/gate/aside.h"
+#include "engine/gate/policy_source.h"
+#include "engine/hooks/hooks.h"
+#include "engine/webhook/webhook.h"
+#include "policy/approvals/fingerprint.h"
+#include "policy/approvals/store.h"
+#include "policy/commands/grammar.h"
+#include "policy/core/regex.h"
+#include "policy/core/text/tree.h"
+#include "policy/quota/store.h"
+#include "sandbox/seccomp/filter.h"
+#include "tools/wardenv/run_here.h"
+
+namespace re2 {
+class RE2 {};
+}  // namespace re2
+
+namespace wardenv {
+namespace policy {
+namespace core {
+
+TextProblems read_yaml(Tree&, const ReadLimits&) { return {{{{1, 1}, "", "this program reads no YAML", false}}, false}; }
+MadeRegex make_regex(const std::string&) { return {nullptr, "this program has none"}; }
+bool occurs_in(const RE2&, std::string_view) { cli::leave_to_cli("a pattern"); }
+
+}  // namespace core
+
+Pattern::Pattern(std::string text) : text_(std::move(text)) {}
+Pattern::~Pattern() = default;
+std::string Pattern::error() const { cli::leave_to_cli("a pattern"); }
+bool Pattern::matches(std::string_view) const { cli::leave_to_cli("a pattern"); }
+
+std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock>) { cli::leave_to_cli("quotas"); }
+Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { cli::leave_to_cli("quotas"); }
+Result<std::unique_ptr<QuotaStore>> open_redis_quota(const std::string&) { cli::leave_to_cli("quotas"); }
+std::shared_ptr<const Clock> system_clock() { return nullptr; }
+
+Result<std::unique_ptr<ApprovalStore>> open_sqlite_approvals(const std::string&, std::shared_ptr<const Clock>) { cli::leave_to_cli("approvals"); }
+Result<std::string> fingerprint_of(const ApprovalCall&) { cli::leave_to_cli("approvals"); }
+
+}  // namespace policy
+
+namespace sandbox::seccomp {
+
+Result<std::vector<Instruction>> compile_filter(LimitsBy, std::span<const std::string>) { cli::leave_to_cli("system calls"); }
+
+}  // namespace sandbox::seccomp
+
+namespace engine {
+
+std::string hook_program(const std::string&) { cli::leave_to_cli("hooks"); }
+std::string hook_event_json(const HookEvent&) { cli::leave_to_cli("hooks"); }
+HookAnswer ask(const Hook&, const std::string&) { cli::leave_to_cli("hooks"); }
+
+Result<WebhookTarget> webhook_target(const std::string&, const std::string&) { cli::leave_to_cli("webhooks"); }
+WebhookSender::~WebhookSender() { abort(); }
+void Announcer::announce(const policy::ApprovalSettings&, const policy::Approval&) { cli::leave_to_cli("approvals"); }
+
+PolicySource::~PolicySource() = default;   // no thread watches
+Status PolicySource::watch(std::function<void()>, std::function<void(std::string_view)>) { return fail(ErrorCode::kInternal, "this program watches no policy"); }
+
+// There is one thread, and what is put aside is done when it is asked for.
+struct Aside::Impl {
+  std::function<void()> work;
+};
+Aside::Aside(Worth, std::function<void()> work) : impl_(new Impl{std::move(work)}) {}
+Aside::~Aside() = default;
+void Aside::finish() {
+  if (impl_->work) std::exchange(impl_->work, nullptr)();
+}
+bool Aside::is_done() const { return !impl_->work; }
+
+}  // namespace engine
+}  // namespace wardenv

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A judged run in the program that was started, where the judge needs no large library.
+#include <algorithm>
+#include <iterator>
+
+#include "engine/gate/text_file.h"
+#include "policy/core/load.h"
+#include "tools/wardenv/judge.h"
+#include "tools/wardenv/run_here.h"
+
+namespace wardenv::cli {
+namespace {
+
+// A guess that saves loading the policy twice: words that stand in those which only wardenv-cli can judge by. Where it is wrong, that is found later, or
+// wardenv-cli does what could have been done here.
+bool looks_large(const std::string& policy_file) {
+  constexpr std::string_view kWords[] = {"limits", "rate_limit", "regex", "hooks", "webhook"};
+  const auto text = engine::read_trusted_file(policy_file, policy::kMaxDocumentBytes);
+  return !text || std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) { return text->find(word) != std::string::npos; });
+}
+
+// What the call will still ask for, and only wardenv-cli has.
+const char* missing_for(const Foreseen& foreseen, const RunOptions& options) {
+  if (!foreseen.admission.allowed() || !foreseen.granted) return "a refusal";
+  if (engine::Gate::takes_time(foreseen.admission)) return "quotas and hooks";
+  if (engine::Gate::is_reviewed(foreseen.admission)) return "hooks";
+  const engine::RunRequest& request = options.request;
+  return request.network == sandbox::Network::kEgress || !request.egress.presets.empty() ? "named egress" : nullptr;
+}
+
+}  // namespace
+
+// The policy is asked first, unlike in wardenv-cli: the launcher is at its first namespaces still, and once it was told of the run nobody else can
+// take that over.
+engine::RunReport run_judged_here(RunOptions& options, const engine::ForkedLauncher& launcher) {
+  if (options.policy.empty() || looks_large(options.policy)) leave_to_cli("policies of that kind");
+  const auto gate = open_gate(options, {});
+  if (!gate || *gate == nullptr) leave_to_cli("policies of that kind");
+  (*gate)->on_notice(tell);
+  auto call = call_of(options);
+  if (!call || !(*gate)->prepare()) leave_to_cli("a refusal");
+  const Foreseen foreseen = foresee(**gate, *call, options);
+  if (const char* missing = missing_for(foreseen, options)) leave_to_cli(missing);
+  EngineOrError& engine = begin_here(options, launcher);
+  engine::RunReport report = judge_and_run(**gate, *call, foreseen, options, engine);
+  end_engine(engine);
+  return report.decision ? report : not_judged(std::move(report));
+}
+
+}  // namespace wardenv::cli
