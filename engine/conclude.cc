@@ -19,6 +19,12 @@ std::string hint_for_step(const sandbox::PlanStep& step, int sys_errno) {
   if (makes_userns && (sys_errno == ENOSPC || sys_errno == EUSERS)) {
     return "no more user namespaces are allowed on this host: sysctl -w user.max_user_namespaces=65536";
   }
+  if (step.op == Op::kUnshare && (sys_errno == ENOSPC || sys_errno == EUSERS)) {
+    return "no more namespaces are allowed on this host: raise user.max_net_namespaces, user.max_ipc_namespaces and user.max_uts_namespaces by sysctl -w";
+  }
+  if (step.op == Op::kUnshare && (sys_errno == EPERM || sys_errno == ENOSYS)) {
+    return "a sandbox or container that we are in refuses unshare(2); run wardenv outside of it, or with a filter that allows new namespaces";
+  }
   if (step.op == Op::kClone && sys_errno == ENOSYS) {
     return "a sandbox or container that we are in refuses clone3(2); run wardenv outside of it, or with a filter that allows new namespaces";
   }

@@ -201,8 +201,11 @@ class Compiler {
       plan_.enforced.namespaces.emplace_back("time");
     }
     const bool born_in_cgroup = holders_.cgroup && facts_.cgroup.kind == CgroupKind::kV2;
-    step({.op = Op::kClone, .slot = born_in_cgroup ? 0 : -1, .a = flags});
+    // Half a millisecond of the kernel's work: a launcher that stays has other sandboxes to look after meanwhile.
+    const std::uint64_t by_itself = facts_.is_root() && facts_.shared_trees ? flags & (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) : 0;
+    step({.op = Op::kClone, .slot = born_in_cgroup ? 0 : -1, .a = flags & ~by_itself});
     if (facts_.is_root()) step({.op = Op::kMapIdsByParent, .a = kInsideId});
+    if (by_itself != 0) step({.op = Op::kUnshare, .a = by_itself});
   }
 
   void limits_from_cgroup() {

@@ -21,6 +21,7 @@ struct OpName {
 constexpr std::array kOpNames = {
     OpName{Op::kOpenTree, "open-tree"},
     OpName{Op::kClone, "clone"},
+    OpName{Op::kUnshare, "unshare"},
     OpName{Op::kMapIdsByParent, "map-ids"},
     OpName{Op::kJoinCgroup1, "join-cgroup"},
     OpName{Op::kLoopbackUp, "loopback-up"},
@@ -105,6 +106,7 @@ std::string details(const PlanStep& step) {
       return slot(step) + " " + step.text + " " + names(kAttributes, step.b) + ((step.flags & wire::kFlagOwnerMapped) != 0 ? " owner-mapped" : "") +
              (step.a != 0 ? " only-that-folder" : "");
     case Op::kClone: return names(kNamespaces, step.a) + (step.slot >= 0 ? " into-cgroup " + slot(step) : "");
+    case Op::kUnshare: return names(kNamespaces, step.a);
     case Op::kMapIdsByParent: return std::to_string(step.a) + " is an unprivileged host id";
     case Op::kMapIdsBySelf: return std::to_string(step.a) + " is our own id";
     case Op::kJoinCgroup1: return slot(step);

@@ -21,7 +21,7 @@
 namespace wardenv::wire {
 
 inline constexpr uint32_t kMagic = 0x564e4457;  // "WDNV"
-inline constexpr uint32_t kVersion = 3;   // another with every change of this file
+inline constexpr uint32_t kVersion = 4;   // another with every change of this file
 inline constexpr uint32_t kMaxPlanBytes = 192 * 1024;  // fits a datagram under the default net.core.wmem_max
 inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name
@@ -33,6 +33,7 @@ inline constexpr char kGo = 'g';           // from the engine to the launcher, a
 enum class Op : uint16_t {
   kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*). a: the inode that it must have, on device c; 0: any
   kClone,             // clone3(2) with namespaces a; born in the cgroup v2 folder of slot s, if s >= 0
+  kUnshare,           // unshare(2): namespaces a
   kMapIdsByParent,    // user_namespaces(7): inside id a is the host id that the launcher picks
   kJoinCgroup1,       // writes our own thread into the v1 `tasks` file of slot s
   kLoopbackUp,        // netdevice(7) SIOCSIFFLAGS on lo

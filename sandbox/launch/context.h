@@ -109,6 +109,7 @@ int open_from_tree(Context&, const wire::Step&);                // kOpenTree wit
 void release_tree(Context&);                                    // closes a tree that was not kept
 
 int clone_step(Context&, const wire::Step&);
+int unshare_step(Context&, const wire::Step&);
 int map_ids_by_parent_step(Context&, const wire::Step&);
 int map_ids_by_self_step(Context&, const wire::Step&);
 int await_maps_step(Context&, const wire::Step&);

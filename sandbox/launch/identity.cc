@@ -143,6 +143,8 @@ int clone_step(Context& context, const wire::Step& step) {
   return error != 0 ? close_and(context.status, error) : 0;
 }
 
+int unshare_step(Context&, const wire::Step& step) { return error_of(syscall(SYS_unshare, step.a)); }
+
 int map_ids_by_parent_step(Context& context, const wire::Step& step) {
   auto inside = static_cast<uint32_t>(step.a);
   int error = write_map(context.pid, "uid_map", inside, context.host_id);

@@ -12,7 +12,7 @@ namespace {
 
 // Order of wire::Op.
 constexpr StepFunction kSteps[] = {
-    nullptr,           open_tree_step,       clone_step,          map_ids_by_parent_step, join_cgroup1_step,
+    nullptr,           open_tree_step,       clone_step,          unshare_step,        map_ids_by_parent_step, join_cgroup1_step,
     loopback_up_step,  listen_step,          hostname_step,       map_ids_by_self_step,   await_maps_step,   become_user_step,
     detach_step,       new_root_step,        folder_step,         symlink_step,           file_step,
     attach_step,       rebind_step,          proc_step,           pts_step,               mask_step,

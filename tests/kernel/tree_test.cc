@@ -186,6 +186,22 @@ TEST_CASE("no run writes what all runs see") {
   CHECK(engine->run(request(workspace, {"/bin/sh", "-c", "ls -A /dev/shm"})).out.text.empty());
 }
 
+TEST_CASE("a sandbox of a resident launcher has all its namespaces to itself") {
+  ScratchFolder workspace;
+  auto engine = Engine::create();
+  REQUIRE(engine);
+  for (const char* name : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}) {
+    INFO(name);
+    const std::string link = std::string("ns/") + name;
+    const RunReport report = engine->run(request(workspace, {"/usr/bin/readlink", "/proc/self/" + link}));
+    CHECK(report.out.text.rfind(name, 0) == 0);
+    CHECK(report.out.text != link_of(::getpid(), link) + "\n");
+    CHECK(report.out.text != link_of(engine->launcher_pid(), link) + "\n");
+  }
+  const RunReport time = engine->run(request(workspace, {"/usr/bin/readlink", "/proc/self/ns/time"}));
+  CHECK(time.out.text == link_of(::getpid(), "ns/time") + "\n");   // control: one that was not asked for
+}
+
 TEST_CASE("a step of the tree that fails refuses the run and is named, also where the tree is there already") {
   if (!has_tree()) return;
   ScratchFolder workspace;
@@ -196,7 +212,7 @@ TEST_CASE("a step of the tree that fails refuses the run and is named, also wher
     REQUIRE(engine);
     if (made) REQUIRE(engine->run(request(workspace, {"/usr/bin/true"})).exit_status == 0);
     for (const auto& step : steps) {
-      if (!is_in_tree(step)) continue;
+      if (!is_in_tree(step) && step["do"] != "unshare") continue;
       run.fault = {.step = step["n"], .kind = wire::Fault::kFail, .sys_errno = EIO};
       const RunReport report = engine->run(run);
       REQUIRE(report.error);
