@@ -44,11 +44,19 @@ Backstage::~Backstage() {
   thread_.join();
 }
 
-std::optional<Slot> Backstage::take(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early) {
-  if (plan.fault.kind != wire::Fault::kNone && plan.fault.step <= plan.early_steps) return std::nullopt;
+void Backstage::look_at_mounts() {
+  if (mount_watch_.changed()) ++mounts_;
+}
+
+bool Backstage::is_old(const Ready& item) const {
+  return Clock::now() - item.since > kMaxAge || (item.what.first.in_places && item.what.mounts != mounts_);
+}
+
+std::optional<Slot> Backstage::take(const sandbox::CgroupPlan& cgroup, const std::vector<std::uint8_t>& first) {
   const std::lock_guard lock(mutex_);
+  look_at_mounts();
   for (auto item = ready_.begin(); item != ready_.end(); ++item) {
-    if (item->early != early || item->cgroup != plan.cgroup || Clock::now() - item->since > kMaxAge) continue;
+    if (item->what.first.bytes != first || item->what.cgroup != cgroup || is_old(*item)) continue;
     Slot slot = std::move(item->slot);
     ready_.erase(item);
     return slot;
@@ -56,17 +64,17 @@ std::optional<Slot> Backstage::take(const sandbox::LaunchPlan& plan, const std::
   return std::nullopt;
 }
 
-std::size_t Backstage::count(const std::vector<std::uint8_t>& early) const {
-  const auto ready = std::count_if(ready_.begin(), ready_.end(), [&](const Ready& item) { return item.early == early; });
-  const auto wanted = std::count_if(wanted_.begin(), wanted_.end(), [&](const auto& item) { return item.first == early; });
-  return static_cast<std::size_t>(ready + wanted) + (beginning_ == early ? 1 : 0);
+std::size_t Backstage::count(const std::vector<std::uint8_t>& first) const {
+  const auto ready = std::count_if(ready_.begin(), ready_.end(), [&](const Ready& item) { return item.what.first.bytes == first && !is_old(item); });
+  const auto wanted = std::count_if(wanted_.begin(), wanted_.end(), [&](const Wanted& item) { return item.first.bytes == first; });
+  return static_cast<std::size_t>(ready + wanted) + (beginning_ == first ? 1 : 0);
 }
 
-void Backstage::want(std::vector<std::uint8_t> early, const sandbox::CgroupPlan& cgroup, std::size_t under_way) {
+void Backstage::want(First first, const sandbox::CgroupPlan& cgroup, std::size_t under_way) {
   {
     const std::lock_guard lock(mutex_);
-    if (wanted_.size() + ready_.size() >= kMaxReady || count(early) >= under_way) return;
-    wanted_.emplace_back(std::move(early), cgroup);
+    if (wanted_.size() + ready_.size() >= kMaxReady || count(first.bytes) >= under_way) return;
+    wanted_.push_back({std::move(first), cgroup, mounts_});
   }
   wake_.notify_one();
 }
@@ -84,14 +92,14 @@ void Backstage::dispose(Slot slot) {
   wake_.notify_one();
 }
 
-void Backstage::prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup) {
-  Ready ready{.early = early, .cgroup = cgroup, .since = Clock::now(), .slot = {}};
-  if (cgroup.kind != sandbox::CgroupKind::kNone) {
-    auto leaf = group_for(cgroup);
+void Backstage::prepare(const Wanted& wanted) {
+  Ready ready{.what = wanted, .since = Clock::now(), .slot = {}};
+  if (wanted.cgroup.kind != sandbox::CgroupKind::kNone) {
+    auto leaf = group_for(wanted.cgroup);
     if (!leaf) return;
     ready.slot.leaf = std::move(*leaf);
   }
-  auto control = launcher_.prepare(early, ready.slot.leaf.join_fds());
+  auto control = launcher_.prepare(wanted.first.bytes, ready.slot.leaf.join_fds());
   if (!control) return;
   ready.slot.control = std::move(*control);
   const std::lock_guard lock(mutex_);
@@ -135,9 +143,11 @@ void Backstage::drop_old_groups(std::unique_lock<std::mutex>& lock) {
 
 // The launcher ends a prepared sandbox when its control socket is shut down.
 void Backstage::drop_old(std::unique_lock<std::mutex>& lock) {
-  while (!ready_.empty() && (stop_ || Clock::now() - ready_.front().since > kMaxAge)) {
-    Slot slot = std::move(ready_.front().slot);
-    ready_.pop_front();
+  for (;;) {
+    const auto old = std::find_if(ready_.begin(), ready_.end(), [&](const Ready& item) { return stop_ || is_old(item); });
+    if (old == ready_.end()) return;
+    Slot slot = std::move(old->slot);
+    ready_.erase(old);
     lock.unlock();
     ::shutdown(slot.control.get(), SHUT_WR);
     put_away(slot);
@@ -150,11 +160,11 @@ void Backstage::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (!stop_ && !wanted_.empty()) {
-      const auto [early, cgroup] = std::move(wanted_.front());
+      const Wanted wanted = std::move(wanted_.front());
       wanted_.pop_front();
-      beginning_ = early;
+      beginning_ = wanted.first.bytes;
       lock.unlock();
-      prepare(early, cgroup);
+      prepare(wanted);
       lock.lock();
       beginning_.clear();
     } else if (!over_.empty()) {

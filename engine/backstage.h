@@ -11,11 +11,18 @@
 #include <thread>
 #include <vector>
 
+#include "engine/mount_watch.h"
 #include "engine/slot.h"
 #include "sandbox/launcher_client.h"
 #include "sandbox/plan.h"
 
 namespace wardenv::engine {
+
+// The first steps of a run's plan, as bytes (encode_early, encode_ready). in_places: folders of the single run are among them.
+struct First {
+  std::vector<std::uint8_t> bytes;
+  bool in_places = false;
+};
 
 class Backstage {
  public:
@@ -25,13 +32,13 @@ class Backstage {
   Backstage& operator=(const Backstage&) = delete;
   ~Backstage();  // puts everything away
 
-  // A sandbox that begins as `plan` does, if one is ready; `early`: encode_early(plan). What has waited too long, or fits nothing any more, is never
-  // given out.
-  std::optional<Slot> take(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early);
+  // A sandbox whose steps are those of `first`, if one waits that was begun for such a group. What has waited too long is never given out, nor what has
+  // something of the host in it since before the host's mounts changed.
+  std::optional<Slot> take(const sandbox::CgroupPlan& cgroup, const std::vector<std::uint8_t>& first);
 
   // Called as a run starts: sees to it that as many sandboxes that begin like this are begun as runs are under way. Never fails: without
   // one the next run is made from nothing.
-  void want(std::vector<std::uint8_t> early, const sandbox::CgroupPlan& cgroup, std::size_t under_way);
+  void want(First first, const sandbox::CgroupPlan& cgroup, std::size_t under_way);
 
   // A group with the limits of `plan`: one whose run is over, made as new, or a new one. REQUIRES: the plan has one. Error: CgroupLeaf::create.
   Result<sandbox::CgroupLeaf> group_for(const sandbox::CgroupPlan& plan);
@@ -43,9 +50,14 @@ class Backstage {
   void dispose(Slot slot);
 
  private:
-  struct Ready {
-    std::vector<std::uint8_t> early;
+  struct Wanted {
+    First first;
     sandbox::CgroupPlan cgroup;
+    std::uint64_t mounts = 0;   // the edition of the host's mounts that it was asked for with
+  };
+
+  struct Ready {
+    Wanted what;
     std::chrono::steady_clock::time_point since;
     Slot slot;
   };
@@ -55,9 +67,11 @@ class Backstage {
     sandbox::CgroupLeaf leaf;
   };
 
-  [[nodiscard]] std::size_t count(const std::vector<std::uint8_t>& early) const;
+  [[nodiscard]] std::size_t count(const std::vector<std::uint8_t>& first) const;
+  [[nodiscard]] bool is_old(const Ready& item) const;
+  void look_at_mounts();
   void work();
-  void prepare(const std::vector<std::uint8_t>& early, const sandbox::CgroupPlan& cgroup);
+  void prepare(const Wanted& wanted);
   void put_aside(Slot slot);
   void drop_old(std::unique_lock<std::mutex>& lock);
   void drop_old_groups(std::unique_lock<std::mutex>& lock);
@@ -68,7 +82,9 @@ class Backstage {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;
-  std::deque<std::pair<std::vector<std::uint8_t>, sandbox::CgroupPlan>> wanted_;
+  MountWatch mount_watch_;
+  std::uint64_t mounts_ = 1;              // the edition of the host's mounts
+  std::deque<Wanted> wanted_;
   std::vector<std::uint8_t> beginning_;   // what the thread is busy with
   std::deque<Ready> ready_;
   std::deque<Slot> over_;

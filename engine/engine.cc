@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <tuple>
 
 #include "engine/backstage.h"
@@ -19,6 +20,7 @@
 #include "engine/input.h"
 #include "engine/kept_view.h"
 #include "engine/made_inside.h"
+#include "engine/places.h"
 #include "engine/planted.h"
 #include "engine/run_loop.h"
 #include "engine/sight.h"
@@ -129,6 +131,28 @@ struct Beginning {
   EarlyPart of{};
 };
 
+// What of a run's plan may have been applied ahead of it, as bytes: for any run like it, and for one in the same places.
+struct Firsts {
+  std::vector<std::uint8_t> early;
+  std::vector<std::uint8_t> ready;   // empty: not for this run
+};
+
+// Whether runs come again in the same places: then the next sandbox may be made ready there while this one runs.
+class Habit {
+ public:
+  // `ready`: encode_ready() of a run's plan. True where the run before had the same.
+  bool again(const std::vector<std::uint8_t>& ready) {
+    const std::lock_guard lock(mutex_);
+    if (last_ == ready) return true;
+    last_ = ready;
+    return false;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::uint8_t> last_;
+};
+
 struct Engine::Impl {
   sandbox::HostFacts facts;
   Beginning begun;                        // for the first run, see Engine::begin
@@ -138,6 +162,7 @@ struct Engine::Impl {
   sandbox::LauncherClient launcher;
   std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
   std::atomic<std::size_t> under_way = 0;
+  Habit habit;
   std::atomic_flag swept;
 
   Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
@@ -159,12 +184,21 @@ struct Engine::Impl {
     return {std::move(*early), std::move(*control), early_part(request)};
   }
 
-  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, const std::vector<std::uint8_t>& early, Beginning beginning) {
-    if (backstage) {
-      if (auto slot = backstage->take(plan, early)) return std::move(*slot);
-    }
+  // What waits for a run that begins so; nothing where a fault is to happen in what is done ahead.
+  std::optional<Slot> take_ahead(const sandbox::LaunchPlan& plan, const Firsts& firsts) const {
+    if (backstage == nullptr) return std::nullopt;
+    const auto take = [&](const std::vector<std::uint8_t>& first, std::uint32_t steps) {
+      const bool faulty = plan.fault.kind != wire::Fault::kNone && plan.fault.step <= steps;
+      return first.empty() || faulty ? std::nullopt : backstage->take(plan.cgroup, first);
+    };
+    auto slot = take(firsts.ready, plan.ready_steps);
+    return slot ? std::move(slot) : take(firsts.early, plan.early_steps);
+  }
+
+  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, const Firsts& firsts, Beginning beginning) {
+    if (auto slot = take_ahead(plan, firsts)) return std::move(*slot);
     Slot slot;
-    if (beginning.control.valid() && early == beginning.early) slot.control = std::move(beginning.control);
+    if (beginning.control.valid() && firsts.early == beginning.early) slot.control = std::move(beginning.control);
     if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
     auto leaf = backstage ? backstage->group_for(plan.cgroup) : sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
     if (!leaf) return tl::unexpected(leaf.error());
@@ -184,14 +218,14 @@ struct Engine::Impl {
   Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const Question& question) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
-    auto early = encode_early(plan);
-    if (!early) return tl::unexpected(early.error());
+    auto firsts = encode_firsts(plan);
+    if (!firsts) return tl::unexpected(firsts.error());
     auto out = make_pipe();
     auto err = make_pipe();
     if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
     auto input = make_input(request);
     if (!input) return tl::unexpected(input.error());
-    auto slot = take_slot(plan, *early, std::move(beginning));
+    auto slot = take_slot(plan, *firsts, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     const bool held = question.cancelled() || (question.ask && !(question.answered && question.answered()));
     if (held) sandbox::hold(*bytes);
@@ -201,8 +235,23 @@ struct Engine::Impl {
     if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
     // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
     const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
-    if (backstage) backstage->want(std::move(*early), plan.cgroup, ++under_way);
+    if (backstage) want_next(std::move(*firsts), plan.cgroup);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
+  }
+
+  // No `ready` where nobody is to make one.
+  Result<Firsts> encode_firsts(const sandbox::LaunchPlan& plan) const {
+    auto early = encode_early(plan);
+    if (!early) return tl::unexpected(early.error());
+    if (!backstage || plan.ready_steps == 0) return Firsts{std::move(*early), {}};
+    auto ready = encode_ready(plan);
+    if (!ready) return tl::unexpected(ready.error());
+    return Firsts{std::move(*early), std::move(*ready)};
+  }
+
+  void want_next(Firsts firsts, const sandbox::CgroupPlan& cgroup) {
+    const bool again = !firsts.ready.empty() && habit.again(firsts.ready);
+    backstage->want({std::move(again ? firsts.ready : firsts.early), again}, cgroup, ++under_way);
   }
 
   // A sandbox that nothing may enter.
@@ -316,6 +365,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts, sight.system);
   if (!plan) return failed(std::move(report), plan.error());
+  if (impl_->backstage) pin_places(*plan);
   if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning), question);
   impl_->sweep_once();

@@ -84,6 +84,7 @@ class Compiler {
     step({.op = Op::kNoNewPrivileges});
     steps(landlock_.allow(mounts_.late));
     steps(landlock_.restriction());
+    if (spec_.network != Network::kEgress) plan_.ready_steps = static_cast<std::uint32_t>(plan_.steps.size());
     step({.op = Op::kCloseDescriptors});
     seccomp();
     step({.op = Op::kExec, .text = spec_.argv[0]});

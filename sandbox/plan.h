@@ -43,6 +43,7 @@ struct CgroupPlan {
 struct LaunchPlan {
   std::vector<PlanStep> steps{};
   std::uint32_t early_steps = 0;       // the first so many do not depend on the single run: they may be applied ahead of it
+  std::uint32_t ready_steps = 0;       // the first so many do not depend on the command: ahead of a run in the same places (pin_places) they may be applied, too; 0: not so
   std::vector<std::string> argv{};
   std::optional<Program> program;      // executed by descriptor, after a check that it is that file
   std::vector<std::string> env{};
@@ -68,8 +69,9 @@ Result<LaunchPlan> compile(const SandboxSpec& spec, const HostFacts& facts);
 // The bytes of sandbox/plan_wire.h. Error kBadInput where they would not fit a datagram.
 Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan);
 
-// The first plan.early_steps steps as a plan of kind kPrepare.
+// The first plan.early_steps, or ready_steps, as a plan of kind kPrepare.
 Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan);
+Result<std::vector<std::uint8_t>> encode_ready(const LaunchPlan& plan);
 
 // Makes of an encoded plan one that is held (plan_wire.h).
 void hold(std::vector<std::uint8_t>& plan);

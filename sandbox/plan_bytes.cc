@@ -116,14 +116,22 @@ Result<std::vector<std::uint8_t>> encode_with(const LaunchPlan& plan, std::span<
 
 }  // namespace
 
-Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) {
+namespace {
+
+Result<std::vector<std::uint8_t>> encode_first(const LaunchPlan& plan, std::uint32_t steps) {
   LaunchPlan early;
   early.uid_first = plan.uid_first;
   early.uid_count = plan.uid_count;
-  auto bytes = encode_with(early, std::span(plan.steps).first(plan.early_steps));
+  auto bytes = encode_with(early, std::span(plan.steps).first(steps));
   if (bytes) reinterpret_cast<wire::PlanHeader*>(bytes->data())->kind = wire::Kind::kPrepare;
   return bytes;
 }
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> encode_early(const LaunchPlan& plan) { return encode_first(plan, plan.early_steps); }
+
+Result<std::vector<std::uint8_t>> encode_ready(const LaunchPlan& plan) { return encode_first(plan, plan.ready_steps); }
 
 Result<std::vector<std::uint8_t>> encode(const LaunchPlan& plan) { return encode_with(plan, plan.steps); }
 

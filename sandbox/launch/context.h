@@ -87,6 +87,9 @@ int write_file(int dir, const char* path, const char* data, size_t size);
 // Opens `path` below `dir` (AT_FDCWD: absolute) without following any symbolic link; O_PATH. Answers -1 and errno.
 int open_beneath(int dir, const char* path, uint64_t extra_flags);
 
+// Whether what a step has mounted ahead of the run is still at its place; ESTALE where not.
+int check_place(const Context& context, const wire::Step& step);
+
 // kernel facilities, one file each
 int open_tree_step(Context&, const wire::Step&);
 int new_root_step(Context&, const wire::Step&);

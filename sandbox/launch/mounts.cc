@@ -2,8 +2,10 @@
 // Mounts: detached trees, the new root and what is attached to it, pivot_root. Everything by descriptor, no symbolic link followed.
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "sandbox/launch/context.h"
 
@@ -69,9 +71,12 @@ const char* decimal(uint64_t value, char* end) {
 }
 
 // As root: the owner of the tree's root becomes the sandbox's user (mount_setattr(2), ID-mapped mounts).
-int add_owner_map(const Context& context, int tree, mount_attr& attributes) {
+int add_owner_map(const Context& context, int tree, const char* expected, mount_attr& attributes) {
   struct stat owner {};
+  char found[32];
   if (fstat(tree, &owner) < 0) return errno;
+  snprintf(found, sizeof found, "%u %u", owner.st_uid, owner.st_gid);
+  if (*expected != 0 && !same(found, expected)) return ESTALE;
   int space = idmap_namespace(owner.st_uid, owner.st_gid, context.host_id);
   if (space < 0) return errno;
   attributes.attr_set |= MOUNT_ATTR_IDMAP;
@@ -89,14 +94,56 @@ int attach_new(const Context& context, int mount, const char* path) {
 }
 
 // What was looked at before is what is mounted, or nothing.
-int check_identity(int tree, const wire::Step& step) {
+int check_identity(int tree, uint64_t inode, uint64_t device) {
   struct stat status {};
-  if (step.a == 0) return 0;
+  if (inode == 0) return 0;
   if (fstat(tree, &status) < 0) return errno;
-  return status.st_ino == step.a && status.st_dev == step.c ? 0 : ESTALE;
+  return status.st_ino == inode && status.st_dev == device ? 0 : ESTALE;
+}
+
+// The layout of statx(2), which musl's headers lack.
+struct Statx {
+  uint32_t mask, block_size;
+  uint64_t attributes;
+  uint32_t links, uid, gid;
+  uint16_t mode, spare;
+  uint64_t inode, size, blocks, attributes_mask;
+  uint8_t times[64];
+  uint32_t node_major, node_minor, device_major, device_minor;
+  uint64_t rest[14];
+};
+static_assert(sizeof(Statx) == 256);
+
+// Where `path` is the root of a mount, and that very file.
+int check_mounted(const char* path, uint64_t inode, uint64_t device) {
+  constexpr uint64_t kMountRoot = 0x2000;   // STATX_ATTR_MOUNT_ROOT
+  constexpr unsigned kInode = 0x100;        // STATX_INO
+  Statx status{};
+  if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kInode, &status) < 0) return errno;
+  const bool that = status.inode == inode && makedev(status.device_major, status.device_minor) == device;
+  return that && (status.attributes & kMountRoot) != 0 ? 0 : ESTALE;
+}
+
+// The step that opened what `attach` attaches, where it says which folder that is.
+const wire::Step* opening_of(const Plan& plan, const wire::Step& attach) {
+  for (uint32_t i = 0; i < plan.header().step_count; ++i) {
+    const wire::Step& step = plan.step(i);
+    if (step.op == wire::Op::kOpenTree && step.slot == attach.slot && step.a != 0) return &step;
+  }
+  return nullptr;
 }
 
 }  // namespace
+
+// A mount of another mount namespace does not hold its place: who removes there what is mounted on, or puts something else there, takes the mount
+// away from it (rename(2) and unlink(2) since Linux 3.19). Between the steps that were done ahead and the run there was time for that.
+int check_place(const Context& context, const wire::Step& step) {
+  const char* path = context.plan.text(step.text);
+  if (step.op == wire::Op::kRebind && step.b != 0) return check_mounted(path, step.b, step.c);
+  if (step.op != wire::Op::kAttach || (step.flags & wire::kFlagOwnRoot) != 0) return 0;
+  const wire::Step* opening = opening_of(context.plan, step);
+  return opening == nullptr ? 0 : check_mounted(path, opening->a, opening->c);
+}
 
 int new_filesystem(const char* type, const char* const* options, unsigned attributes) {
   int context = static_cast<int>(syscall(kernel::kSysFsopen, type, 1 /* FSOPEN_CLOEXEC */));
@@ -139,11 +186,11 @@ int open_tree_step(Context& context, const wire::Step& step) {
   const char* path = context.plan.text(step.text);
   const int tree = (step.flags & wire::kFlagOwnRoot) != 0 ? clone_in_own_root(context, path) : clone_anywhere(path);
   if (tree < 0) return errno;
-  int error = check_identity(tree, step);
+  int error = check_identity(tree, step.a, step.c);
   mount_attr attributes{};
   attributes.attr_set = step.b;
   attributes.propagation = MS_PRIVATE;
-  if (error == 0 && (step.flags & wire::kFlagOwnerMapped) != 0) error = add_owner_map(context, tree, attributes);
+  if (error == 0 && (step.flags & wire::kFlagOwnerMapped) != 0) error = add_owner_map(context, tree, context.plan.text(step.text2), attributes);
   if (error == 0 && step.b != 0) error = set_attributes(tree, attributes);
   if (error != 0) return close_and(tree, error);
   close_and(context.slots[step.slot], 0);  // of an earlier attempt
@@ -225,7 +272,6 @@ int attach_step(Context& context, const wire::Step& step) {
 int rebind_attributes(int tree, const wire::Step& step) {
   mount_attr attributes{};
   attributes.attr_set = step.a;
-  attributes.attr_clr = step.b;
   attributes.propagation = MS_PRIVATE;
   return set_attributes(tree, attributes);
 }
@@ -247,7 +293,9 @@ int rebind_step(Context& context, const wire::Step& step) {
   if (target < 0) return errno;
   int tree = clone_tree(target);
   if (tree < 0) return close_and(target, errno);
-  int error = rebind_attributes(tree, step);
+  const bool ahead = context.plan.header().kind == wire::Kind::kPrepare;
+  int error = ahead ? check_identity(tree, step.b, step.c) : 0;
+  if (error == 0) error = rebind_attributes(tree, step);
   if (error == 0) error = attach(tree, target);
   close(tree);
   return close_and(target, error);

@@ -147,7 +147,7 @@ TEST_CASE("a step that fails after the prepared ones refuses the run and is name
     INFO("step " << step << ": " << report.error->message);
     CHECK(report.outcome == Outcome::kSetupFailed);
     CHECK(report.error->message.rfind("step " + std::to_string(step) + " of " + std::to_string(steps) + ": ", 0) == 0);
-    prepared += report.prepared_steps == early ? 1 : 0;
+    prepared += report.prepared_steps >= early ? 1 : 0;
   }
   CHECK(prepared > 5);
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);

@@ -20,8 +20,8 @@ namespace engine {
 Result<std::unique_ptr<Backstage>> make_backstage(const sandbox::HostFacts&, const sandbox::LauncherClient&) {
   return fail(ErrorCode::kInternal, "this program begins nothing ahead");
 }
-std::optional<Slot> Backstage::take(const sandbox::LaunchPlan&, const std::vector<std::uint8_t>&) { abort(); }
-void Backstage::want(std::vector<std::uint8_t>, const sandbox::CgroupPlan&, std::size_t) { abort(); }
+std::optional<Slot> Backstage::take(const sandbox::CgroupPlan&, const std::vector<std::uint8_t>&) { abort(); }
+void Backstage::want(First, const sandbox::CgroupPlan&, std::size_t) { abort(); }
 Result<sandbox::CgroupLeaf> Backstage::group_for(const sandbox::CgroupPlan&) { abort(); }
 std::size_t Backstage::ready() { abort(); }
 void Backstage::dispose(Slot) { abort(); }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/places.h"
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/paths.h"
+
+namespace wardenv::engine {
+namespace {
+
+using sandbox::PlanStep;
+using wire::Op;
+
+// What the host has where the sandbox sees something.
+class HostPaths {
+ public:
+  void open(const PlanStep& step) {
+    if (static_cast<std::size_t>(step.slot) >= sources_.size()) sources_.resize(static_cast<std::size_t>(step.slot) + 1);
+    sources_[static_cast<std::size_t>(step.slot)] = step.text;
+  }
+
+  void attach(const PlanStep& step) {
+    if (static_cast<std::size_t>(step.slot) < sources_.size()) attached_.emplace_back(step.text, sources_[static_cast<std::size_t>(step.slot)]);
+  }
+
+  // Empty where nothing of the host is. What is attached later lies on top.
+  [[nodiscard]] std::string at(std::string_view inside) const {
+    for (auto item = attached_.rbegin(); item != attached_.rend(); ++item) {
+      if (is_beneath(inside, item->first)) return item->second + std::string(inside.substr(item->first.size()));
+    }
+    return "";
+  }
+
+ private:
+  std::vector<std::string> sources_;                             // by slot
+  std::vector<std::pair<std::string, std::string>> attached_;    // target, source
+};
+
+std::optional<struct stat> look(const std::string& path) {
+  struct stat status {};
+  if (path.empty() || ::lstat(path.c_str(), &status) < 0) return std::nullopt;
+  return status;
+}
+
+void pin_opened(PlanStep& step) {
+  const auto status = look(step.text);
+  if (!status) return;
+  step.a = status->st_ino;
+  step.c = status->st_dev;
+  if ((step.flags & wire::kFlagOwnerMapped) != 0) step.text2 = std::to_string(status->st_uid) + " " + std::to_string(status->st_gid);
+}
+
+void pin_rebound(PlanStep& step, const std::string& path) {
+  const auto status = look(path);
+  if (!status) return;
+  step.b = status->st_ino;
+  step.c = status->st_dev;
+}
+
+}  // namespace
+
+void pin_places(sandbox::LaunchPlan& plan) {
+  HostPaths paths;
+  for (std::size_t i = plan.early_steps; i < plan.ready_steps; ++i) {
+    PlanStep& step = plan.steps[i];
+    if (step.op == Op::kOpenTree && step.slot >= 0) {
+      pin_opened(step);
+      paths.open(step);
+    } else if (step.op == Op::kAttach) {
+      paths.attach(step);
+    } else if (step.op == Op::kRebind) {
+      pin_rebound(step, paths.at(step.text));
+    }
+  }
+}
+
+}  // namespace wardenv::engine
