@@ -74,7 +74,8 @@ void Backstage::want(First first, const sandbox::CgroupPlan& cgroup, std::size_t
   {
     const std::lock_guard lock(mutex_);
     if (wanted_.size() + ready_.size() >= kMaxReady || count(first.bytes) >= under_way) return;
-    wanted_.push_back({std::move(first), cgroup, mounts_});
+    const auto begin = Clock::now() + first.patience;
+    wanted_.push_back({std::move(first), cgroup, mounts_, begin});
   }
   wake_.notify_one();
 }
@@ -159,7 +160,9 @@ void Backstage::work() {
   block_signals();
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (!stop_ && !wanted_.empty()) {
+    if (!stop_ && !wanted_.empty() && over_.empty() && Clock::now() < wanted_.front().begin) {
+      wake_.wait_until(lock, wanted_.front().begin);
+    } else if (!stop_ && !wanted_.empty() && Clock::now() >= wanted_.front().begin) {
       const Wanted wanted = std::move(wanted_.front());
       wanted_.pop_front();
       beginning_ = wanted.first.bytes;

@@ -2,6 +2,7 @@
 // Backstage: what a resident engine does beside its runs: the next sandbox is begun while one runs, and what ended is put away.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -18,10 +19,11 @@
 
 namespace wardenv::engine {
 
-// The first steps of a run's plan, as bytes (encode_early, encode_ready). in_places: folders of the single run are among them.
+// The first steps of a run's plan, as bytes (encode_early, encode_ready).
 struct First {
   std::vector<std::uint8_t> bytes;
-  bool in_places = false;
+  bool in_places = false;                // folders of the single run are among them
+  std::chrono::microseconds patience{};  // how long it may take until they are begun: the run that is just being started goes first
 };
 
 class Backstage {
@@ -54,6 +56,7 @@ class Backstage {
     First first;
     sandbox::CgroupPlan cgroup;
     std::uint64_t mounts = 0;   // the edition of the host's mounts that it was asked for with
+    std::chrono::steady_clock::time_point begin;
   };
 
   struct Ready {

@@ -137,10 +137,10 @@ struct Firsts {
   std::vector<std::uint8_t> ready;   // empty: not for this run
 };
 
-// Whether runs come again in the same places: then the next sandbox may be made ready there while this one runs.
+// What the last runs were like: the next is taken to be like them.
 class Habit {
  public:
-  // `ready`: encode_ready() of a run's plan. True where the run before had the same.
+  // `ready`: encode_ready() of a run's plan. True where the run before had the same: then the next sandbox may be made ready there while this one runs.
   bool again(const std::vector<std::uint8_t>& ready) {
     const std::lock_guard lock(mutex_);
     if (last_ == ready) return true;
@@ -148,10 +148,19 @@ class Habit {
     return false;
   }
 
+  void note_end(double wall_ms) { took_ms_ = wall_ms; }
+
+  // Runs that are over sooner need the next sandbox at once.
+  [[nodiscard]] bool is_long() const { return took_ms_ >= 4; }
+
  private:
   std::mutex mutex_;
   std::vector<std::uint8_t> last_;
+  std::atomic<double> took_ms_ = 0;
 };
+
+// What a sandbox takes from the plan to its command, which the launcher and the sandbox would otherwise share one CPU for.
+constexpr std::chrono::microseconds kStart{700};
 
 struct Engine::Impl {
   sandbox::HostFacts facts;
@@ -251,7 +260,9 @@ struct Engine::Impl {
 
   void want_next(Firsts firsts, const sandbox::CgroupPlan& cgroup) {
     const bool again = !firsts.ready.empty() && habit.again(firsts.ready);
-    backstage->want({std::move(again ? firsts.ready : firsts.early), again}, cgroup, ++under_way);
+    const std::size_t now = ++under_way;
+    const auto patience = now == 1 && habit.is_long() ? kStart : std::chrono::microseconds();
+    backstage->want({std::move(again ? firsts.ready : firsts.early), again, patience}, cgroup, now);
   }
 
   // A sandbox that nothing may enter.
@@ -376,6 +387,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   launched->channels.proxy = proxy->get();
   const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err, request.on_output_limit);
   report.usage = usage_of(end.last, end.cgroup, Clock::now() - begin);
+  impl_->habit.note_end(report.usage.wall_ms);
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);

@@ -94,11 +94,11 @@ bool looks_like_home(const std::string& path) {
 sandbox::Mount shown(const std::string& path) { return {.source = path, .target = path, .owner_mapped = true}; }
 
 // A prefix of its own (pyenv, uv, /opt/python) is shown whole. One that people keep other things in is shown in parts.
-std::vector<sandbox::Mount> base_mounts(const std::string& prefix, const std::string& python, const std::vector<std::string>& libraries) {
+std::vector<sandbox::Mount> base_mounts(const std::string& prefix, const std::string& python) {
   if (is_beneath(prefix, "/usr")) return {};
   if (!looks_like_home(prefix)) return {shown(prefix)};
   std::vector<sandbox::Mount> mounts{shown(python)};
-  for (const std::string& library : libraries) mounts.push_back(shown(library));
+  for (const std::string& library : standard_libraries(prefix)) mounts.push_back(shown(library));
   for (const std::string& name : entries(prefix + "/lib")) {
     if (name.starts_with("libpython") && is_regular_file(prefix + "/lib/" + name)) mounts.push_back(shown(prefix + "/lib/" + name));
   }
@@ -168,7 +168,7 @@ Result<VenvView> resolve_venv(const std::string& dir) {
   view.python = python->real;
   view.version = config->count("version") != 0 ? (*config)["version"] : (*config)["version_info"];
   view.system_site_packages = (*config)["include-system-site-packages"] == "true";
-  view.mounts = base_mounts(*prefix, view.python, standard_libraries(*prefix));
+  view.mounts = base_mounts(*prefix, view.python);
   view.mounts.push_back(shown(view.real_dir));
   add_links(view.symlinks, folder->symlinks);
   add_links(view.symlinks, python->symlinks);
