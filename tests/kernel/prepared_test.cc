@@ -131,23 +131,21 @@ TEST_CASE("a step that fails after the prepared ones refuses the run and is name
   ScratchFolder workspace;
   auto engine = Engine::create();
   REQUIRE(engine);
+  ScratchFolder other;   // a run elsewhere leaves one that is begun for any run, and not made ready
   RunRequest run = request(workspace, {"/usr/bin/touch", "ran"});
   const std::uint32_t early = early_steps(run, Ahead::kYes);
   const auto steps = static_cast<std::uint32_t>(nlohmann::json::parse(*Engine::plan_json(run, {}, Ahead::kYes))["steps"].size());
   REQUIRE(early > 30);
   int prepared = 0;
   for (std::uint32_t step = early + 1; step <= steps; ++step) {
-    run.fault = {};
-    run.argv = {"/usr/bin/true"};
-    run_once(*engine, run);
-    run.argv = {"/usr/bin/touch", "ran"};
+    run_once(*engine, request(other, {"/usr/bin/true"}));
     run.fault = {.step = step, .kind = wire::Fault::kFail, .sys_errno = EIO};
     const RunReport report = engine->run(run);
     REQUIRE(report.error);
     INFO("step " << step << ": " << report.error->message);
     CHECK(report.outcome == Outcome::kSetupFailed);
     CHECK(report.error->message.rfind("step " + std::to_string(step) + " of " + std::to_string(steps) + ": ", 0) == 0);
-    prepared += report.prepared_steps >= early ? 1 : 0;
+    prepared += report.prepared_steps == early ? 1 : 0;
   }
   CHECK(prepared > 5);
   CHECK(::access((workspace.path() + "/ran").c_str(), F_OK) != 0);

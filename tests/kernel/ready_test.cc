@@ -65,8 +65,33 @@ struct Ready {
     return report;
   }
 
+  // Whatever else is mounted on this host meanwhile makes a sandbox that waits an old one: then once more.
+  RunReport go_ready(const RunRequest& run) {
+    RunReport report = engine->run(run);
+    for (int i = 0; i < 5 && !was_ready(report); ++i) {
+      make();
+      report = engine->run(run);
+    }
+    CHECK(was_ready(report));
+    return report;
+  }
+  RunReport go_ready(std::vector<std::string> argv) { return go_ready(run(std::move(argv))); }
+
   [[nodiscard]] bool was_ready(const RunReport& report) const { return report.prepared_steps > early; }
 };
+
+// The same file at the same place, as a name that was never mounted on.
+void unmount_by_link(const std::string& path) {
+  struct stat before {};
+  struct stat after {};
+  REQUIRE(::stat(path.c_str(), &before) == 0);
+  REQUIRE(::link(path.c_str(), (path + ".kept").c_str()) == 0);
+  REQUIRE(::unlink(path.c_str()) == 0);
+  REQUIRE(::link((path + ".kept").c_str(), path.c_str()) == 0);
+  REQUIRE(::unlink((path + ".kept").c_str()) == 0);
+  REQUIRE(::stat(path.c_str(), &after) == 0);
+  REQUIRE(before.st_ino == after.st_ino);
+}
 
 constexpr const char* kOverwrite = "echo planted > .git/config; cat .git/config note";
 
@@ -74,13 +99,11 @@ constexpr const char* kOverwrite = "echo planted > .git/config; cat .git/config 
 
 TEST_CASE("a run in the same places finds its sandbox ready, as strong as any other and with nothing of the last run") {
   Ready ready;
-  RunReport report = ready.go({"/bin/sh", "-c", "echo secret > /tmp/left; echo secret > $HOME/left; echo x > made; echo planted > .git/config"});
-  CHECK(ready.was_ready(report));
+  RunReport report = ready.go_ready({"/bin/sh", "-c", "echo secret > /tmp/left; echo secret > $HOME/left; echo x > made; echo planted > .git/config"});
   CHECK(text_of(ready.workspace.path() + "/made") == "x\n");
   CHECK(text_of(ready.workspace.path() + "/.git/config") == "[core]\n");
   REQUIRE(eventually([&] { return ready.engine->sandboxes_ahead() > 0; }));
-  report = ready.go({"/bin/sh", "-c", "ls -A /tmp $HOME /dev/shm; cat made; echo $WARDENV_RUN_ID; grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd | wc -l"});
-  CHECK(ready.was_ready(report));
+  report = ready.go_ready({"/bin/sh", "-c", "ls -A /tmp $HOME /dev/shm; cat made; echo $WARDENV_RUN_ID; grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd | wc -l"});
   CHECK(report.out.text.find("left") == std::string::npos);
   CHECK(report.out.text.find("x\n" + report.run_id) != std::string::npos);
   CHECK(report.out.text.find("CapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n4\n") != std::string::npos);
@@ -93,8 +116,7 @@ TEST_CASE("what comes with the run is its own: folder, environment, streams, lim
   run.cwd = "sub";
   run.env = {"WORD=here"};
   run.limits.wall_time = std::chrono::milliseconds(300);
-  const RunReport report = ready.engine->run(run);
-  CHECK(ready.was_ready(report));
+  const RunReport report = ready.go_ready(run);
   CHECK(report.outcome == Outcome::kTimedOut);
   CHECK(report.out.text == ready.workspace.path() + "/sub\nhere\n");
   CHECK(report.err.text == "err\n");
@@ -153,17 +175,14 @@ TEST_CASE("a protected path that is new is protected") {
 TEST_CASE("a sandbox whose mount was taken away meanwhile is not entered") {
   Ready ready;
   const std::string config = ready.workspace.path() + "/.git/config";
-  struct stat before {};
-  struct stat after {};
-  REQUIRE(::stat(config.c_str(), &before) == 0);
-  REQUIRE(::link(config.c_str(), (config + ".kept").c_str()) == 0);
-  REQUIRE(::unlink(config.c_str()) == 0);
-  REQUIRE(::link((config + ".kept").c_str(), config.c_str()) == 0);
-  REQUIRE(::unlink((config + ".kept").c_str()) == 0);
-  REQUIRE(::stat(config.c_str(), &after) == 0);
-  REQUIRE(before.st_ino == after.st_ino);
-  const RunReport report = ready.go({"/bin/sh", "-c", kOverwrite});
-  CHECK(text_of(config) == "[core]\n");
+  RunReport report;   // its outcome begins as kSetupFailed
+  for (int i = 0; i < 20 && (i == 0 || report.outcome != Outcome::kSetupFailed); ++i) {   // see go_ready; and one that waits may still be mounting
+    ready.make();
+    ::usleep(20'000);
+    unmount_by_link(config);
+    report = ready.engine->run(ready.run({"/bin/sh", "-c", kOverwrite}));
+    CHECK(text_of(config) == "[core]\n");
+  }
   CHECK(report.outcome == Outcome::kSetupFailed);
   REQUIRE(report.error);
   CHECK(report.error->message.find(".git/config") != std::string::npos);

@@ -121,6 +121,7 @@ TEST_CASE("a plan survives its bytes") {
     REQUIRE(again);
     again->cgroup = plan->cgroup;
     again->early_steps = plan->early_steps;
+    again->ready_steps = plan->ready_steps;
     again->enforced = plan->enforced;
     CHECK(*again == *plan);
   }
