@@ -30,18 +30,20 @@ constexpr std::uint64_t kSkeletonBytes = 128ULL << 10, kSkeletonInodes = 512;  /
 
 // Where what all runs of a launcher see alike lies, apart from /usr.
 constexpr std::array kShared = {"/dev", "/etc", "/var"};
+const std::vector<std::string> kTaken = {"/proc", "/sys"};   // and where nothing of a run that sees it may lie
 
 class Compiler {
  public:
   Compiler(const SandboxSpec& spec, const HostFacts& facts) : spec_(spec), facts_(facts), mounts_(sort_mounts(spec)), landlock_(spec, facts) {
     const auto free = [&](const char* place) { return belongs_to_no_run(spec, place); };
-    shared_ = facts.is_root() && facts.shared_trees && std::all_of(kShared.begin(), kShared.end(), free);
+    if (facts.is_root() && facts.shared_trees && std::all_of(kShared.begin(), kShared.end(), free)) tops_ = own_tops(spec, kTaken);
+    shared_ = tops_.has_value();
     const auto free_and_kept = [&](const char* place) { return id_of_kept(place).inode != 0 && free(place); };
     if (spec.kept && !shared_) std::copy_if(kShared.begin(), kShared.end(), std::back_inserter(kept_), free_and_kept);
     for (std::size_t index : mounts_.early) {
       const Mount& mount = spec.mounts[index];
       if (mount.kept && is_kept(mount.target)) continue;
-      (shared_ && is_shared(mount.target) ? in_tree_ : early_).push_back(index);
+      (shared_ ? in_tree_ : early_).push_back(index);
     }
   }
 
@@ -62,7 +64,7 @@ class Compiler {
     new_root();
     attach_kept();
     attach_mounts(early_);
-    shared_ ? attach_tree() : devices();
+    if (!shared_) devices();
     step({.op = Op::kPts, .text = "/dev/pts"});
     proc();
     steps(proc_masks());
@@ -78,7 +80,7 @@ class Compiler {
     attach_mounts(mounts_.late);
     protect();
     if (!facts_.is_root()) step({.op = Op::kPivot});
-    step({.op = Op::kSealRoot});
+    seal();
     steps(resource_limits(spec_, facts_, holders_));
     step({.op = Op::kDropCapabilities});
     step({.op = Op::kNoNewPrivileges});
@@ -97,17 +99,13 @@ class Compiler {
     plan_.steps.push_back(std::move(item));
   }
 
-  [[nodiscard]] bool is_shared(const std::string& path) const {
-    return std::any_of(kShared.begin(), kShared.end(), [&](const char* place) { return is_beneath(path, place); });
-  }
-
   // True for what comes with the kept view.
   [[nodiscard]] bool is_kept(const std::string& path) const {
     return std::any_of(kept_.begin(), kept_.end(), [&](const char* place) { return is_beneath(path, place); });
   }
 
-  // True for what is made now: in the tree of all runs what lies in its places, and in the new root all else.
-  [[nodiscard]] bool is_here(const std::string& path) const { return !is_kept(path) && (!shared_ || is_shared(path) == making_tree_); }
+  // True for what is made now: in the tree of all runs, where there is one, and else in the new root.
+  [[nodiscard]] bool is_here(const std::string& path) const { return !is_kept(path) && shared_ == making_tree_; }
 
   void copy_command() {
     plan_.argv = spec_.argv;
@@ -243,7 +241,7 @@ class Compiler {
     step({.op = Op::kDropBounding});
   }
 
-  // The tree that is made once, and the parts of it that this run gets.
+  // The root that is made once, and this run's copy of it.
   void tree() {
     step({.op = Op::kTree, .flags = wire::kFlagByLauncher});
     making_tree_ = true;
@@ -253,13 +251,13 @@ class Compiler {
     system_files();
     attach_mounts(in_tree_);
     for (const char* point : kDeviceFolders) folder(point, 0755);
+    for (const std::string& point : {std::string("/tmp"), std::string("/proc"), spec_.home}) folder(point, 0755);
+    for (const Top& top : *tops_) folder(top.path, 0755);
     devices();
     step({.op = Op::kKeepTree});
     making_tree_ = false;
     folders_.clear();
-    for (std::size_t i = 0; i < kShared.size(); ++i) {
-      step({.op = Op::kOpenTree, .flags = wire::kFlagByLauncher | wire::kFlagFromTree, .slot = slot_of_device(i), .text = kShared[i]});
-    }
+    step({.op = Op::kOpenTree, .flags = wire::kFlagByLauncher | wire::kFlagFromTree, .slot = slot_of_device(0), .text = "/"});
   }
 
   // /dev/shm is the run's own: taken out from under what covers it.
@@ -268,13 +266,6 @@ class Compiler {
   }
 
   void attach_own(int slot, const char* place) { step({.op = Op::kAttach, .flags = wire::kFlagOwnRoot, .slot = slot, .text = place}); }
-
-  void attach_tree() {
-    const int shm = slot_of_device(kShared.size());
-    open_shm(shm);
-    for (std::size_t i = 0; i < kShared.size(); ++i) attach_own(slot_of_device(i), kShared[i]);
-    attach_own(shm, "/dev/shm");
-  }
 
   // Before what is mounted in it.
   void attach_kept() {
@@ -300,23 +291,46 @@ class Compiler {
   }
 
   void new_root() {
-    step({.op = Op::kNewRoot, .a = spec_.limits.tmp_bytes + kSkeletonBytes, .b = spec_.limits.tmp_inodes + kSkeletonInodes});
+    const std::uint16_t from = shared_ ? wire::kFlagFromTree : 0;
+    step({.op = Op::kNewRoot, .flags = from, .slot = shared_ ? slot_of_device(0) : -1, .a = spec_.limits.tmp_bytes + kSkeletonBytes, .b = spec_.limits.tmp_inodes + kSkeletonInodes});
     folder("/tmp", 01777);
     folder("/dev/shm", 01777);
-    folder("/proc", 0755);
+    if (!shared_) folder("/proc", 0755);
     folder(spec_.home, 0700);
+    for (const std::string& top : bound_tops()) folder(top, 0755);
     if (is_here("/var")) covers();
-    system_files();
+    if (!shared_) system_files();
+    for (const std::string& top : bound_tops()) bind_own(top);   // HOME may lie in one
     for (const std::string& path : {std::string("/tmp"), std::string("/dev/shm"), spec_.home}) {
-      if (is_here(path)) step({.op = Op::kRebind, .flags = wire::kFlagWritable | wire::kFlagOwnRoot, .text = path, .a = kNoSuid | kNoDev});
+      if (!is_kept(path)) bind_own(path);
     }
+  }
+
+  // Of the run's own tmpfs.
+  void bind_own(const std::string& path) {
+    step({.op = Op::kRebind, .flags = wire::kFlagWritable | wire::kFlagOwnRoot, .text = path, .a = kNoSuid | kNoDev});
+  }
+
+  // Folders of the run's own in a root that others see, too.
+  [[nodiscard]] std::vector<std::string> bound_tops() const {
+    std::vector<std::string> paths;
+    for (const Top& top : tops_.value_or(std::vector<Top>())) {
+      if (!top.is_mount) paths.push_back(top.path);
+    }
+    return paths;
+  }
+
+  // A root that others see, too, is read-only from the beginning.
+  void seal() {
+    if (!shared_) step({.op = Op::kSealRoot});
+    for (const std::string& top : bound_tops()) step({.op = Op::kSealRoot, .text = top});
   }
 
   enum class Part { kEarly, kLate };
 
   void symlinks(Part part) {
     for (const Symlink& link : own_symlinks(spec_)) {
-      if (link.stable != (part == Part::kEarly) || !is_here(link.path)) continue;
+      if (link.stable != (part == Part::kEarly) || is_kept(link.path)) continue;
       if (auto end = link.path.rfind('/'); end > 0) folder(link.path.substr(0, end), 0755);
       step({.op = Op::kSymlink, .text = link.path, .text2 = link.target});
     }
@@ -391,7 +405,8 @@ class Compiler {
   const HostFacts& facts_;
   const MountOrder mounts_;
   const LandlockRules landlock_;
-  bool shared_ = false;                  // /dev, /etc and /var come from the tree of all runs
+  std::optional<std::vector<Top>> tops_;   // where the root comes from the tree of all runs
+  bool shared_ = false;                    // it does
   std::vector<const char*> kept_;        // those of these places that the kept view has
   bool making_tree_ = false;             // steps go into it
   std::vector<std::size_t> early_;       // of mounts_.early: those of the new root, and those of the tree

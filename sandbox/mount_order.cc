@@ -39,6 +39,53 @@ bool belongs_to_no_run(const SandboxSpec& spec, const std::string& place) {
          std::none_of(spec.symlinks.begin(), spec.symlinks.end(), [&](const Symlink& link) { return !link.stable && touches(link.path); });
 }
 
+namespace {
+
+// What of the run lies in the sandbox, and where.
+std::vector<std::string> places_of_run(const SandboxSpec& spec) {
+  std::vector<std::string> paths;
+  for (std::size_t index : sort_mounts(spec).late) paths.push_back(spec.mounts[index].target);
+  for (const Symlink& link : own_symlinks(spec)) {
+    if (!link.stable) paths.push_back(link.path);
+  }
+  return paths;
+}
+
+// A mount in the root itself is a folder where a path of the run leads through it.
+bool is_folder(const SandboxSpec& spec, const std::string& path) {
+  const auto inside = [&](const std::string& other) { return other.size() > path.size() && is_beneath(other, path); };
+  const auto named = [&](const std::string& variable) { return variable.starts_with("PATH=") && (":" + variable.substr(5)).find(":" + path + "/") != std::string::npos; };
+  return is_beneath(spec.cwd, path) || std::any_of(spec.env.begin(), spec.env.end(), named) ||
+         std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const Mount& mount) { return inside(mount.target); });
+}
+
+}  // namespace
+
+std::optional<std::vector<Top>> own_tops(const SandboxSpec& spec, const std::vector<std::string>& places) {
+  const auto early = sort_mounts(spec).early;
+  const auto among_early = [&](const std::string& path) {
+    return std::any_of(early.begin(), early.end(), [&](std::size_t index) { return is_beneath(path, spec.mounts[index].target); });
+  };
+  const auto is_mount = [&](const std::string& path) {
+    return std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const Mount& mount) { return mount.target == path; });
+  };
+  const auto through_link = [&](const std::string& path) {
+    return std::any_of(spec.symlinks.begin(), spec.symlinks.end(), [&](const Symlink& link) { return link.stable && is_beneath(path, link.path); });
+  };
+  std::vector<Top> tops;
+  for (const std::string& path : places_of_run(spec)) {
+    if (is_beneath(path, "/tmp") || is_beneath(path, spec.home) || among_early(path)) continue;
+    const std::string top = path.substr(0, path.find('/', 1));
+    const bool taken = std::any_of(places.begin(), places.end(), [&](const auto& place) { return is_beneath(path, place) || is_beneath(place, path); });
+    if (taken || is_beneath(spec.home, path) || through_link(path)) return std::nullopt;
+    if (top == path && !(is_mount(path) && is_folder(spec, path))) return std::nullopt;
+    const Top item{top, is_mount(top)};
+    if (std::find(tops.begin(), tops.end(), item) == tops.end()) tops.push_back(item);
+  }
+  std::sort(tops.begin(), tops.end(), [](const Top& a, const Top& b) { return a.path < b.path; });
+  return tops;
+}
+
 std::vector<std::string> folders_between(const SandboxSpec& spec, const std::string& path) {
   const Mount* holder = nullptr;
   for (const Mount& mount : spec.mounts) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,17 @@ bool in_own_root(const SandboxSpec& spec, const Mount& mount);
 
 // True where nothing of the single run is in `place`, is that place or covers it.
 bool belongs_to_no_run(const SandboxSpec& spec, const std::string& place);
+
+// A folder of the root, beside those that every sandbox has, in which something of the single run lies.
+struct Top {
+  std::string path{};
+  bool is_mount = false;   // it is one of the run's mounts itself; otherwise it is a folder of the run's own, read-only in the end
+  bool operator==(const Top&) const = default;
+};
+
+// Sorted. Nothing where the run can't have a root that others see, too: where something of it lies in `places` or covers them, or may be a file or a
+// link in the root itself.
+std::optional<std::vector<Top>> own_tops(const SandboxSpec& spec, const std::vector<std::string>& places);
 
 bool is_beneath(const std::string& path, const std::string& folder);   // both absolute, without a slash at the end
 

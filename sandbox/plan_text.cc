@@ -111,7 +111,7 @@ std::string details(const PlanStep& step) {
     case Op::kMapIdsBySelf: return std::to_string(step.a) + " is our own id";
     case Op::kJoinCgroup1: return slot(step);
     case Op::kBecomeUser: return std::to_string(step.a) + ((step.flags & wire::kFlagDropGroups) != 0 ? " no-groups" : "");
-    case Op::kNewRoot: return "tmpfs bytes=" + std::to_string(step.a) + " inodes=" + std::to_string(step.b);
+    case Op::kNewRoot: return (step.slot >= 0 ? slot(step) + " " : "") + "tmpfs bytes=" + std::to_string(step.a) + " inodes=" + std::to_string(step.b);
     case Op::kFolder: return step.text + " " + octal(step.a);
     case Op::kSymlink: return step.text + " -> " + step.text2;
     case Op::kFile: return step.text + " " + octal(step.a) + " bytes=" + std::to_string(step.b);
@@ -122,6 +122,7 @@ std::string details(const PlanStep& step) {
     case Op::kAffinity: return std::to_string(step.b) + " of mask " + std::to_string(step.a);
     case Op::kLandlockRuleset: return names(kRights, step.a) + (step.c != 0 ? " scoped" : "");
     case Op::kLandlockAllow: return step.text + " " + names(kRights, step.a);
+    case Op::kSealRoot:
     case Op::kHostname:
     case Op::kProc:
     case Op::kPts:
@@ -132,7 +133,6 @@ std::string details(const PlanStep& step) {
     case Op::kDetach:
     case Op::kNoNestedUserns:
     case Op::kPivot:
-    case Op::kSealRoot:
     case Op::kTree:
     case Op::kKeepTree:
     case Op::kDropBounding:

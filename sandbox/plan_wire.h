@@ -21,7 +21,7 @@
 namespace wardenv::wire {
 
 inline constexpr uint32_t kMagic = 0x564e4457;  // "WDNV"
-inline constexpr uint32_t kVersion = 4;   // another with every change of this file
+inline constexpr uint32_t kVersion = 5;   // another with every change of this file
 inline constexpr uint32_t kMaxPlanBytes = 192 * 1024;  // fits a datagram under the default net.core.wmem_max
 inline constexpr uint32_t kMaxSteps = 256;
 inline constexpr int kMaxSlots = 64;       // file descriptors that steps name
@@ -43,18 +43,19 @@ enum class Op : uint16_t {
   kAwaitMaps,         // waits until the launcher has done kMapIdsByParent
   kBecomeUser,        // setresgid, setresuid to id a; setgroups(0) where kFlagDropGroups
   kDetach,            // new session, own keyring, umask, not dumpable
-  kNewRoot,           // tmpfs of a bytes and b inodes, mounted over /
-  kFolder,            // mkdir t and its parents in the new root, mode a
-  kSymlink,           // symlink t -> u in the new root
+  kNewRoot,           // tmpfs of a bytes and b inodes, mounted over /; with kFlagFromTree slot s over that is the root
+  kFolder,            // mkdir t and its parents in that tmpfs, mode a
+  kSymlink,           // symlink t -> u in that tmpfs
   kFile,              // file t with content u (length b), mode a
   kAttach,            // move_mount(2) of slot s to t; mount point made as folder or file, where missing
-  kRebind,            // t is bound over itself; attributes a are set. b: the inode that it must have, on device c, where it is done ahead; 0: any
+  kRebind,            // t is bound over itself; attributes a are set; with kFlagOwnRoot t of the tmpfs is bound over t. b: the inode that it must have, on device c, where it is
+                      // done ahead; 0: any
   kProc,              // a new procfs at t
   kPts,               // a new devpts at t
   kMask,              // t is covered by u, an empty read-only folder or file; after kPivot
   kNoNestedUserns,    // user.max_user_namespaces = 0 in our user namespace
   kPivot,             // pivot_root(2), the old root is detached
-  kSealRoot,          // the new root's own files become read-only
+  kSealRoot,          // the new root's own files become read-only; t: those in t
   kTree,              // the launcher's own tmpfs, attached nowhere: steps with kFlagInTree are done in it, once for all runs that ask for the same
   kKeepTree,          // that tree becomes read-only and is kept
   kRlimit,            // setrlimit(2) resource a to b

@@ -49,6 +49,7 @@ struct Context {
   uint32_t host_id = 0;    // as root: uid and gid outside
   uint32_t sequence = 0;   // differs between runs that live beside each other
   int root = -1;           // init: the new root
+  int files = -1;          // init: the run's own tmpfs, which is the root where that is not a copy of the tree
   int tree = -1;           // launcher: what runs share, see tree.cc
   bool tree_is_kept = false;   // it belongs to the launcher, and is complete
   bool at_root = false;    // init: the current folder is the new root

@@ -14,7 +14,7 @@ namespace wardenv::launch {
 namespace {
 
 // Where descriptors sit once close_descriptors_step has run.
-enum : int { kStatusFd = 3, kProcFd = 4, kRootFd = 5, kFirstFree = 6 };
+enum : int { kStatusFd = 3, kProcFd = 4, kFilesFd = 5, kFirstFree = 6 };
 
 // Written by the child that shares our memory, read once it is gone.
 struct ExecResult {
@@ -202,8 +202,8 @@ void await_rest(Context& context) {
   message.msg_iovlen = 2;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  int kept[] = {context.status, context.root, context.proc, context.ruleset};
-  if (keep_only(kept, 4) != 0) _exit(1);
+  int kept[] = {context.status, context.root, context.files, context.proc, context.ruleset};
+  if (keep_only(kept, 5) != 0) _exit(1);
   ssize_t got = 0;
   do got = recvmsg(context.status, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
@@ -231,7 +231,7 @@ int close_descriptors_step(Context& context, const wire::Step&) {
     if (!is_stream(fd)) return EBADF;
   }
   const bool watched = context.plan.header().watchdog != 0;   // else nobody needs those two any more
-  int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, watched ? context.proc : -1, watched ? context.root : -1};
+  int sources[kFirstFree] = {context.stdio[0], context.stdio[1], context.stdio[2], context.status, watched ? context.proc : -1, watched ? context.files : -1};
   for (int& fd : sources) {
     if (fd >= 0 && (fd = static_cast<int>(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 32))) < 0) return errno;   // musl's fcntl() makes two calls of it
   }
@@ -241,7 +241,7 @@ int close_descriptors_step(Context& context, const wire::Step&) {
   if (syscall(kernel::kSysCloseRange, watched ? kFirstFree : kProcFd, ~0U, 0) < 0) return errno;
   context.status = kStatusFd;
   context.proc = kProcFd;
-  context.root = kRootFd;
+  context.files = kFilesFd;
   return 0;
 }
 
@@ -262,13 +262,13 @@ void become_init(Context& context, uint32_t step_number) {
   if (context.listener >= 0) fds[count++] = context.listener;
   if (header.watchdog != 0) {
     fds[count++] = context.proc;
-    fds[count++] = context.root;
+    fds[count++] = context.files;
   }
   if (count > 0) {
     send_frame(kStatusFd, {wire::FrameKind::kListener, step_number, 0, context.listener >= 0 ? 1U : 0U, 0, 0, 0}, fds, count);
   }
   if (context.listener >= 0) close(context.listener);
-  if (header.watchdog != 0) syscall(kernel::kSysCloseRange, kProcFd, kRootFd, 0);
+  if (header.watchdog != 0) syscall(kernel::kSysCloseRange, kProcFd, kFilesFd, 0);
   if (chdir(context.plan.text(header.cwd)) < 0) {
     send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0, 0, 0, 0});
     _exit(1);

@@ -178,7 +178,7 @@ int clone_anywhere(const char* path) {
 }
 
 int clone_in_own_root(const Context& context, const char* path) {
-  return static_cast<int>(syscall(kernel::kSysOpenTree, context.root, relative(path), kTreeClone | kTreeCloexec | AT_SYMLINK_NOFOLLOW | kRecursive));
+  return static_cast<int>(syscall(kernel::kSysOpenTree, context.files, relative(path), kTreeClone | kTreeCloexec | AT_SYMLINK_NOFOLLOW | kRecursive));
 }
 
 int open_tree_step(Context& context, const wire::Step& step) {
@@ -198,14 +198,21 @@ int open_tree_step(Context& context, const wire::Step& step) {
   return 0;
 }
 
+int mount_over_root(int mount) { return error_of(syscall(kernel::kSysMoveMount, mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH)); }
+
+// A tmpfs that is attached nowhere would cost a grace period of the kernel's when its descriptor is closed: under the copy of the tree it goes with the old root.
 int new_root_step(Context& context, const wire::Step& step) {
   char bytes[24];
   char inodes[24];
   const char* options[] = {"size", decimal(step.a, bytes + sizeof bytes), "nr_inodes", decimal(step.b, inodes + sizeof inodes),
                            "mode", "0755", nullptr};
-  context.root = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  if (context.root < 0) return errno;
-  return error_of(syscall(kernel::kSysMoveMount, context.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+  context.root = context.files = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  if (context.files < 0) return errno;
+  const int error = mount_over_root(context.files);
+  if (error != 0 || (step.flags & wire::kFlagFromTree) == 0) return error;
+  context.root = context.slots[step.slot];
+  context.slots[step.slot] = -1;
+  return mount_over_root(context.root);
 }
 
 // With just that mode, whatever the umask of 022 takes away of others.
@@ -220,7 +227,7 @@ int make_folder(int dir, const char* path, mode_t mode) {
 int folder_step(Context& context, const wire::Step& step) {
   const char* path = relative(context.plan.text(step.text));
   const auto mode = static_cast<mode_t>(step.a);
-  const int error = make_folder(context.root, path, mode);
+  const int error = make_folder(context.files, path, mode);
   if (error == 0) return 0;
   if (error != EEXIST && error != ENOENT) return error;
   if (error == ENOENT) {
@@ -228,11 +235,11 @@ int folder_step(Context& context, const wire::Step& step) {
     if (fd < 0) return errno;
     close(fd);
   }
-  return mode == 0755 ? 0 : error_of(fchmodat(context.root, path, mode, 0));
+  return mode == 0755 ? 0 : error_of(fchmodat(context.files, path, mode, 0));
 }
 
 int symlink_step(Context& context, const wire::Step& step) {
-  return error_of(symlinkat(context.plan.text(step.text2), context.root, relative(context.plan.text(step.text))));
+  return error_of(symlinkat(context.plan.text(step.text2), context.files, relative(context.plan.text(step.text))));
 }
 
 int file_step(Context& context, const wire::Step& step) {
@@ -245,7 +252,7 @@ int file_step(Context& context, const wire::Step& step) {
 
 // On our own tmpfs nobody can have put a symbolic link, so a path is as good as a descriptor, and cheaper.
 int attach_in_own_root(const Context& context, int tree, const char* path, mode_t type) {
-  const int made = S_ISDIR(type) ? mkdirat(context.root, path, 0755) : mknodat(context.root, path, S_IFREG | 0444, 0);
+  const int made = S_ISDIR(type) ? mkdirat(context.files, path, 0755) : mknodat(context.files, path, S_IFREG | 0444, 0);
   if (made < 0 && errno != EEXIST) return errno;
   return error_of(syscall(kernel::kSysMoveMount, tree, "", context.root, path, MOVE_MOUNT_F_EMPTY_PATH));
 }
@@ -276,12 +283,13 @@ int rebind_attributes(int tree, const wire::Step& step) {
   return set_attributes(tree, attributes);
 }
 
-// On our own tmpfs a path is as good as a descriptor, see attach_in_own_root.
+// On our own tmpfs a path is as good as a descriptor, see attach_in_own_root; its mount has the attributes that it was made with, and so has a copy.
 int rebind_in_own_root(const Context& context, const wire::Step& step) {
+  constexpr uint64_t kThere = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   const char* path = context.plan.text(step.text);
   const int tree = clone_in_own_root(context, path);
   if (tree < 0) return errno;
-  int error = rebind_attributes(tree, step);
+  int error = (step.a & ~kThere) != 0 ? rebind_attributes(tree, step) : 0;
   if (error == 0) error = error_of(syscall(kernel::kSysMoveMount, tree, "", context.root, relative(path), MOVE_MOUNT_F_EMPTY_PATH));
   return close_and(tree, error);
 }
@@ -330,10 +338,10 @@ int pivot_step(Context& context, const wire::Step&) {
   return close_and(old_root, 0);
 }
 
-int seal_root_step(Context& context, const wire::Step&) {
+int seal_root_step(Context& context, const wire::Step& step) {
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  return error_of(syscall(kernel::kSysMountSetattr, context.root, "", kEmptyPath, &attributes, sizeof attributes));
+  return error_of(syscall(kernel::kSysMountSetattr, context.root, relative(context.plan.text(step.text)), AT_SYMLINK_NOFOLLOW, &attributes, sizeof attributes));
 }
 
 int no_nested_userns_step(Context& context, const wire::Step&) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every run of a resident launcher sees alike (the system's part of /etc, /dev, empty covers) is one tree of ours: made once, cloned for each
-// run by one call. Nobody inside can write it: its mounts are read-only, and its owner is the launcher's user, who is nobody in a sandbox. It is
-// made again when a plan asks for another one, when one of the host's files in it was replaced, and after half a minute.
+// What every run of a resident launcher sees alike is its root (/usr, the system's part of /etc, /dev, empty covers, and places for what it has of its
+// own): a tree of ours that is made once, and cloned for each run by one call. Nobody inside can write it: its mounts are read-only, and its owner is
+// the launcher's user, who is nobody in a sandbox. A few are kept, as runs have various folders in their roots. One is made again when a plan asks for
+// another one, when one of the host's files in it was replaced, and after half a minute.
 #include <linux/mount.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,10 +22,16 @@ struct HostFile {
   ino_t inode;
 };
 
-int kept = -1;
-uint64_t kept_since = 0;
-alignas(4096) uint8_t kept_plan[kMaxKeptBytes];   // of which it is the tree; a run's own, so no sandbox gets a copy
-HostFile sources[kMaxSources];                    // as they were right before they were opened
+struct Kept {
+  int tree;       // 0, which is the engine's socket: none
+  uint64_t since;
+  HostFile sources[kMaxSources];   // as they were right before they were opened
+};
+
+constexpr int kMaxKept = 4;
+Kept all_kept[kMaxKept];
+alignas(4096) uint8_t kept_plans[kMaxKept][kMaxKeptBytes];   // of which they are the trees; of runs, so no sandbox gets a copy
+HostFile found[kMaxSources];                                 // those of the tree that is being made
 
 struct Range {
   uint32_t begin;
@@ -49,7 +56,7 @@ HostFile look_at(const char* path) {
 
 // Calls `each` with every source and its place, until it answers false.
 template <class Each>
-bool for_sources(const Plan& plan, const Range& range, Each each) {
+bool for_sources(const Plan& plan, const Range& range, HostFile* sources, Each each) {
   int place = 0;
   for (uint32_t i = range.begin; i < range.end; ++i) {
     if (plan.step(i).op != wire::Op::kOpenTree) continue;
@@ -58,20 +65,45 @@ bool for_sources(const Plan& plan, const Range& range, Each each) {
   return true;
 }
 
-bool is_kept(const Plan& plan, const Range& range) {
-  if (kept < 0 || now_ms() - kept_since > kMaxAgeMs) return false;
-  const Plan before{kept_plan};
+bool is_of(int place, const Plan& plan, const Range& range) {
+  if (all_kept[place].tree <= 0) return false;
+  const Plan before{kept_plans[place]};
   const Range old = tree_of(before);
-  if (old.end - old.begin != range.end - range.begin || !same_steps(before, old.begin, plan, range.begin, range.end - range.begin)) return false;
-  return for_sources(plan, range, [](const char* path, const HostFile& known) {
+  return old.end - old.begin == range.end - range.begin && same_steps(before, old.begin, plan, range.begin, range.end - range.begin);
+}
+
+bool is_fresh(Kept& kept, const Plan& plan, const Range& range) {
+  if (now_ms() - kept.since > kMaxAgeMs) return false;
+  return for_sources(plan, range, kept.sources, [](const char* path, const HostFile& known) {
     const HostFile now = look_at(path);
     return now.device == known.device && now.inode == known.inode;
   });
 }
 
-void drop_kept() {
-  close_and(kept, 0);
-  kept = -1;
+void drop(Kept& kept) {
+  close(kept.tree);
+  kept.tree = 0;
+}
+
+// The tree of these steps, or -1; one that is not as the host is any more is dropped.
+int find_kept(const Plan& plan, const Range& range) {
+  for (int i = 0; i < kMaxKept; ++i) {
+    if (!is_of(i, plan, range)) continue;
+    if (is_fresh(all_kept[i], plan, range)) return all_kept[i].tree;
+    drop(all_kept[i]);
+  }
+  return -1;
+}
+
+// A free place, or that of the oldest tree.
+int place_for_tree() {
+  int place = 0;
+  for (int i = 0; i < kMaxKept; ++i) {
+    if (all_kept[i].tree <= 0) return i;
+    if (all_kept[i].since < all_kept[place].since) place = i;
+  }
+  drop(all_kept[place]);
+  return place;
 }
 
 }  // namespace
@@ -79,11 +111,11 @@ void drop_kept() {
 int tree_step(Context& context, const wire::Step&) {
   release_tree(context);   // of an earlier attempt
   const Range range = tree_of(context.plan);
-  context.tree_is_kept = is_kept(context.plan, range);
-  if (context.tree_is_kept) return context.tree = kept, 0;
-  drop_kept();
+  context.tree = find_kept(context.plan, range);
+  context.tree_is_kept = context.tree >= 0;
+  if (context.tree_is_kept) return 0;
   const auto note = [](const char* path, HostFile& source) { return source = look_at(path), true; };
-  if (!for_sources(context.plan, range, note)) return E2BIG;
+  if (!for_sources(context.plan, range, found, note)) return E2BIG;
   umask(022);
   const char* options[] = {"size", "1m", "nr_inodes", "1k", "mode", "0755", nullptr};
   context.tree = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -95,10 +127,12 @@ int keep_tree_step(Context& context, const wire::Step& step) {
   const int error = seal_root_step(context, step);
   const uint32_t size = context.plan.header().size;
   if (error != 0 || size > kMaxKeptBytes) return error;
-  madvise(kept_plan, sizeof kept_plan, MADV_DONTFORK);
-  memcpy(kept_plan, context.plan.bytes, size);
-  kept = context.tree;
-  kept_since = now_ms();
+  madvise(kept_plans, sizeof kept_plans, MADV_DONTFORK);
+  const int place = place_for_tree();
+  memcpy(kept_plans[place], context.plan.bytes, size);
+  memcpy(all_kept[place].sources, found, sizeof found);
+  all_kept[place].tree = context.tree;
+  all_kept[place].since = now_ms();
   context.tree_is_kept = true;
   make_few_mounts();
   return 0;
@@ -108,9 +142,11 @@ int apply_in_tree(Context& context, const wire::Step& step, StepFunction functio
   if (context.tree_is_kept) return 0;
   if (context.tree < 0) return EBADF;
   const int root = context.root;
-  context.root = context.tree;
+  const int files = context.files;
+  context.root = context.files = context.tree;
   const int error = function(context, step);
   context.root = root;
+  context.files = files;
   return error;
 }
 

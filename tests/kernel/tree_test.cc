@@ -35,41 +35,78 @@ bool is_in_tree(const nlohmann::json& step) {
   return what == "tree" || what == "keep-tree" || step.value("with", "").find("-tree") != std::string::npos;
 }
 
-// What `cat /etc/marked` says in a sandbox that sees `source` there, as a part of the system.
-class Cat {
+// Runs sandboxes of any spec, without control groups.
+class Sandboxes {
  public:
-  explicit Cat(const std::string& source) : launcher_(sandbox::LauncherClient::start(*sandbox::find_launcher())) {
+  Sandboxes() : launcher_(sandbox::LauncherClient::start(*sandbox::find_launcher())) {}
+
+  // What the command writes.
+  std::string operator()(const sandbox::SandboxSpec& spec, bool shared) {
     auto facts = sandbox::probe_host();
     facts->cgroup = {.why_not = "not here"};
-    facts->shared_trees = true;
-    sandbox::SandboxSpec spec;
-    spec.argv = {"/usr/bin/cat", "/etc/marked"};
-    spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true}, {.source = source, .target = "/etc/marked", .optional = true, .stable = true}};
-    spec.symlinks = {{"/lib", "usr/lib", true}, {"/lib64", "usr/lib64", true}};
-    plan_ = *sandbox::encode(*sandbox::compile(spec, *facts));
+    facts->shared_trees = shared;
+    const auto plan = sandbox::compile(spec, *facts);
+    REQUIRE(plan);
+    const auto is_shared = [](const sandbox::PlanStep& step) { return step.op == wire::Op::kTree; };
+    CHECK(std::any_of(plan->steps.begin(), plan->steps.end(), is_shared) == shared);
+    return run(*sandbox::encode(*plan));
   }
 
-  std::string operator()() {
+  [[nodiscard]] int pid() const { return launcher_->pid(); }
+
+ private:
+  std::string run(const std::vector<std::uint8_t>& plan) {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
     const UniqueFd out(ends[0]);
     UniqueFd in(ends[1]);
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    auto control = launcher_->submit(plan_, {null.get(), in.get(), null.get(), {}});
+    auto control = launcher_->submit(plan, {null.get(), in.get(), null.get(), {}});
     REQUIRE(control);
     in.reset();
     wire::Event event{};
     while (::recv(control->get(), &event, sizeof event, 0) > 0 && event.kind == wire::EventKind::kDenied) {}
     CHECK(event.kind == wire::EventKind::kEnded);
-    char text[64];
+    char text[4096];
     const ssize_t got = ::read(out.get(), text, sizeof text);
     return {text, static_cast<std::size_t>(got > 0 ? got : 0)};
   }
 
- private:
   Result<sandbox::LauncherClient> launcher_;
-  std::vector<std::uint8_t> plan_;
 };
+
+sandbox::SandboxSpec bare_spec(std::vector<std::string> argv) {
+  sandbox::SandboxSpec spec;
+  spec.argv = std::move(argv);
+  spec.env = {"PATH=/usr/bin", "HOME=" + spec.home};
+  spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true}};
+  spec.symlinks = {{"/bin", "usr/bin", true}, {"/lib", "usr/lib", true}, {"/lib64", "usr/lib64", true}};
+  return spec;
+}
+
+// What `cat /etc/marked` says in a sandbox that sees `source` there, as a part of the system.
+class Cat {
+ public:
+  explicit Cat(const std::string& source) : spec_(bare_spec({"/usr/bin/cat", "/etc/marked"})) {
+    spec_.mounts.push_back({.source = source, .target = "/etc/marked", .optional = true, .stable = true});
+  }
+  std::string operator()() { return sandboxes_(spec_, true); }
+
+ private:
+  Sandboxes sandboxes_;
+  sandbox::SandboxSpec spec_;
+};
+
+// A run with folders of its own in the root: one that is a mount, and two in which there are mounts and a link.
+sandbox::SandboxSpec spec_with_tops(const ScratchFolder& work, const ScratchFolder& deep, const std::string& script) {
+  sandbox::SandboxSpec spec = bare_spec({"/bin/sh", "-c", script});
+  spec.cwd = "/work";
+  spec.mounts.push_back({.source = work.path(), .target = "/work", .writable = sandbox::Writable::kYes, .owner_mapped = true});
+  spec.mounts.push_back({.source = deep.path(), .target = "/srv/deep/project", .writable = sandbox::Writable::kYes, .owner_mapped = true});
+  spec.mounts.push_back({.source = deep.path(), .target = "/home/someone/project", .owner_mapped = true});
+  spec.symlinks.push_back({"/srv/current", "deep/project"});
+  return spec;
+}
 
 // Where mounts are attached, in the order of `mountinfo`.
 std::vector<std::string> mounts_of(int pid) {
@@ -164,6 +201,70 @@ TEST_CASE("control: a resident engine has a tree where it can, a single run has 
   const auto single = steps_of(run, Ahead::kNo);
   CHECK(std::any_of(resident.begin(), resident.end(), is_in_tree) == has_tree());
   CHECK(std::none_of(single.begin(), single.end(), is_in_tree));
+}
+
+TEST_CASE("a root that all runs see shows a run just what one of its own would") {
+  if (!has_tree()) return;
+  ScratchFolder work;
+  ScratchFolder deep;
+  work.write("mine", "work\n");
+  deep.write("file", "deep\n");
+  Sandboxes sandboxes;
+  const std::string look =
+      "ls -A / /dev /etc /home /home/someone /srv /srv/deep /var; ls -A /tmp /dev/shm $HOME; cat mine /srv/current/file /home/someone/project/file;"
+      "for i in / /tmp /dev/shm /srv /home /home/wardenv /work /srv/deep/project; do stat -c '%n %a %F' $i; done; stat -f -c '%b %c %T' /tmp /dev/shm /home/wardenv";
+  const sandbox::SandboxSpec spec = spec_with_tops(work, deep, look);
+  const std::string own = sandboxes(spec, false);
+  CHECK(own.find("deep\ndeep\n") != std::string::npos);   // control
+  CHECK(own.find("/tmp 1777 directory") != std::string::npos);
+  CHECK(sandboxes(spec, true) == own);
+  CHECK(sandboxes(spec, true) == own);
+}
+
+TEST_CASE("in a root that all runs see, each writes where it may and nowhere else, and leaves nothing to the next") {
+  if (!has_tree()) return;
+  ScratchFolder work;
+  ScratchFolder deep;
+  Sandboxes sandboxes;
+  const std::string attack =
+      "exec 2>/dev/null; for i in / /home /home/someone /srv /srv/deep /home/someone/project /usr /etc /proc; do echo x >$i/new && echo wrote $i; mkdir $i/dir && echo made $i;"
+      "chmod 777 $i && echo opened $i; touch $i && echo touched $i; done; rm -f /bin /srv/current && echo removed; ln -s x /link && echo linked;"
+      "for i in /work /srv/deep/project /tmp /dev/shm /home/wardenv; do ls -A $i; echo x >$i/new && echo control $i; done; true";
+  const std::string expected = "control /work\ncontrol /srv/deep/project\ncontrol /tmp\ncontrol /dev/shm\ncontrol /home/wardenv\n";
+  CHECK(sandboxes(spec_with_tops(work, deep, attack), true) == expected);
+  CHECK(::unlink((work.path() + "/new").c_str()) == 0);
+  CHECK(::unlink((deep.path() + "/new").c_str()) == 0);
+  CHECK(sandboxes(spec_with_tops(work, deep, attack), true) == expected);
+}
+
+TEST_CASE("in a root that all runs see, what a run may write is held to its size and to its number of files") {
+  if (!has_tree()) return;
+  ScratchFolder work;
+  ScratchFolder deep;
+  Sandboxes sandboxes;
+  const std::string fill =
+      "exec 2>/dev/null; head -c 1000000 /dev/zero >/tmp/a && echo control; head -c 3000000 /dev/zero >/dev/shm/b || echo full; head -c 3000000 /dev/zero >$HOME/c || echo full;"
+      "rm -f /tmp/a /dev/shm/b $HOME/c; i=0; while true >/tmp/$i; do i=$((i + 1)); [ $i -lt 4000 ] || break; done; [ $i -ge 1000 ] && [ $i -lt 2000 ] && echo counted";
+  sandbox::SandboxSpec spec = spec_with_tops(work, deep, fill);
+  spec.limits.tmp_bytes = 2 << 20;
+  spec.limits.tmp_inodes = 1000;
+  for (const bool shared : {false, true}) CHECK(sandboxes(spec, shared) == "control\nfull\nfull\ncounted\n");
+}
+
+TEST_CASE("runs with various folders in their roots see their own, and the launcher keeps a few trees") {
+  if (!has_tree()) return;
+  ScratchFolder work;
+  Sandboxes sandboxes;
+  const std::vector<std::string> tops = {"/a", "/b", "/c", "/d", "/e", "/f", "/g"};
+  std::size_t most = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::string& top = tops[static_cast<std::size_t>(i) % tops.size()];
+    sandbox::SandboxSpec spec = bare_spec({"/bin/sh", "-c", "echo /?"});
+    spec.mounts.push_back({.source = work.path(), .target = top + "/project", .owner_mapped = true});
+    CHECK(sandboxes(spec, true) == top + "\n");
+    if (i < 20) most = std::max(most, descriptors_of(sandboxes.pid()));
+  }
+  CHECK(eventually([&] { return descriptors_of(sandboxes.pid()) <= most; }));
 }
 
 TEST_CASE("no run writes what all runs see") {

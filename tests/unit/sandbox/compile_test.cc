@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sandbox/launch/first_steps.h"
+#include "sandbox/mount_order.h"
 #include "sandbox/plan.h"
 #include "tests/support/catch.h"
 #include "tests/support/golden.h"
@@ -148,8 +149,43 @@ TEST_CASE("only root's resident launcher shares a tree, and only where nothing o
   SandboxSpec home = small_spec();
   home.home = "/var/home";
   CHECK_FALSE(shares(home));
+  SandboxSpec in_root = small_spec();
+  in_root.symlinks.push_back({"/current", "/srv/project"});
+  CHECK_FALSE(shares(in_root));
+  SandboxSpec through_link = small_spec();
+  through_link.mounts.push_back({.source = "/srv/x", .target = "/bin/x"});
+  CHECK_FALSE(shares(through_link));
+  SandboxSpec over_home = small_spec();
+  over_home.mounts.push_back({.source = "/srv/x", .target = "/home"});
+  CHECK_FALSE(shares(over_home));
   facts.uid = 1234;
   CHECK_FALSE(shares(small_spec()));
+}
+
+TEST_CASE("a folder in the root that is shared is the run's own, unless it is one of its mounts; what may be a file there is not shared") {
+  SandboxSpec spec = small_spec();
+  const std::vector<std::string> taken = {"/proc"};
+  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/srv", false}});
+  spec.mounts.push_back({.source = "/x", .target = "/tmp/x"});
+  spec.mounts.push_back({.source = "/x", .target = spec.home + "/x"});
+  spec.mounts.push_back({.source = "/x", .target = "/usr/lib/x"});
+  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/srv", false}});
+  spec.mounts.push_back({.source = "/x", .target = "/home/someone/x"});
+  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/home", false}, {"/srv", false}});
+  spec.mounts.push_back({.source = "/x", .target = "/data"});
+  CHECK_FALSE(own_tops(spec, taken));
+  const std::vector<Top> with_data{{"/data", true}, {"/home", false}, {"/srv", false}};
+  SandboxSpec by_folder = spec;
+  by_folder.cwd = "/data";
+  CHECK(own_tops(by_folder, taken) == with_data);
+  SandboxSpec by_path = spec;
+  by_path.env = {"PATH=/usr/bin:/data/bin"};
+  CHECK(own_tops(by_path, taken) == with_data);
+  SandboxSpec by_mount = spec;
+  by_mount.mounts.push_back({.source = "/x", .target = "/data/x/y"});
+  CHECK(own_tops(by_mount, taken) == with_data);
+  by_mount.mounts.push_back({.source = "/x", .target = "/proc/x"});
+  CHECK_FALSE(own_tops(by_mount, taken));
 }
 
 HostFacts resident_facts() {
@@ -158,7 +194,7 @@ HostFacts resident_facts() {
   return facts;
 }
 
-TEST_CASE("what is applied ahead depends on nothing of the single run") {
+TEST_CASE("what is applied ahead depends on nothing of the single run but, where the root is shared, on the names of the folders in it") {
   for (const HostFacts& facts : {root_facts(), resident_facts(), user_facts()}) {
     SandboxSpec other = small_spec();
     other.argv = {"true"};
@@ -174,7 +210,7 @@ TEST_CASE("what is applied ahead depends on nothing of the single run") {
     REQUIRE(two);
     REQUIRE(one->early_steps > 30);
     CHECK(*encode_early(*one) == *encode_early(*two));
-    for (std::uint32_t i = 0; i < one->early_steps; ++i) CHECK(one->steps[i].text.find("/srv") == std::string::npos);
+    for (std::uint32_t i = 0; i < one->early_steps; ++i) CHECK(one->steps[i].text.find("/srv/") == std::string::npos);
     CHECK(std::none_of(one->steps.begin(), one->steps.begin() + one->early_steps,
                        [](const PlanStep& step) { return step.op == wire::Op::kSeccomp || step.op == wire::Op::kSealRoot; }));
   }
