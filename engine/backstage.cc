@@ -73,7 +73,8 @@ std::size_t Backstage::count(const std::vector<std::uint8_t>& first) const {
 void Backstage::want(First first, const sandbox::CgroupPlan& cgroup, std::size_t under_way) {
   {
     const std::lock_guard lock(mutex_);
-    if (wanted_.size() + ready_.size() >= kMaxReady || count(first.bytes) >= under_way) return;
+    const auto fresh = std::count_if(ready_.begin(), ready_.end(), [&](const Ready& item) { return !is_old(item); });
+    if (wanted_.size() + static_cast<std::size_t>(fresh) >= kMaxReady || count(first.bytes) >= under_way) return;
     const auto begin = Clock::now() + first.patience;
     wanted_.push_back({std::move(first), cgroup, mounts_, begin});
   }
@@ -156,6 +157,14 @@ void Backstage::drop_old(std::unique_lock<std::mutex>& lock) {
   }
 }
 
+// When the oldest of what is kept will be old.
+Clock::time_point Backstage::next_look() const {
+  auto next = Clock::now() + kMaxAge;
+  if (!ready_.empty()) next = std::min(next, ready_.front().since + kMaxAge);
+  if (!idle_.empty()) next = std::min(next, idle_.front().since + kMaxAge);
+  return next + std::chrono::milliseconds(1);
+}
+
 void Backstage::work() {
   block_signals();
   std::unique_lock lock(mutex_);
@@ -177,10 +186,11 @@ void Backstage::work() {
       put_aside(std::move(slot));
       lock.lock();
     } else {
+      look_at_mounts();
       drop_old(lock);
       drop_old_groups(lock);
       if (stop_ && over_.empty()) return;
-      if (wanted_.empty() && over_.empty()) wake_.wait_for(lock, kMaxAge);
+      if (wanted_.empty() && over_.empty()) wake_.wait_until(lock, next_look());
     }
   }
 }

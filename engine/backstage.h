@@ -73,6 +73,7 @@ class Backstage {
   [[nodiscard]] std::size_t count(const std::vector<std::uint8_t>& first) const;
   [[nodiscard]] bool is_old(const Ready& item) const;
   void look_at_mounts();
+  [[nodiscard]] std::chrono::steady_clock::time_point next_look() const;
   void work();
   void prepare(const Wanted& wanted);
   void put_aside(Slot slot);

@@ -140,12 +140,14 @@ struct Firsts {
 // What the last runs were like: the next is taken to be like them.
 class Habit {
  public:
-  // `ready`: encode_ready() of a run's plan. True where the run before had the same: then the next sandbox may be made ready there while this one runs.
-  bool again(const std::vector<std::uint8_t>& ready) {
+  // `ready`: encode_ready() of a run's plan; `found`: whether a sandbox was made ready for it. True where the next one may be made ready, too: the run
+  // before had the same, and what was made ready for this one, if anything was, served.
+  bool again(const std::vector<std::uint8_t>& ready, bool found) {
     const std::lock_guard lock(mutex_);
-    if (last_ == ready) return true;
-    last_ = ready;
-    return false;
+    const bool same = last_ == ready;
+    if (!same) last_ = ready;
+    hoped_ = same && (found || !hoped_);
+    return hoped_;
   }
 
   void note_end(double wall_ms) { took_ms_ = wall_ms; }
@@ -156,6 +158,7 @@ class Habit {
  private:
   std::mutex mutex_;
   std::vector<std::uint8_t> last_;
+  bool hoped_ = false;
   std::atomic<double> took_ms_ = 0;
 };
 
@@ -201,7 +204,9 @@ struct Engine::Impl {
       return first.empty() || faulty ? std::nullopt : backstage->take(plan.cgroup, first);
     };
     auto slot = take(firsts.ready, plan.ready_steps);
-    return slot ? std::move(slot) : take(firsts.early, plan.early_steps);
+    if (!slot) return take(firsts.early, plan.early_steps);
+    slot->ready = true;
+    return slot;
   }
 
   Result<Slot> take_slot(const sandbox::LaunchPlan& plan, const Firsts& firsts, Beginning beginning) {
@@ -244,7 +249,7 @@ struct Engine::Impl {
     if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
     // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
     const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
-    if (backstage) want_next(std::move(*firsts), plan.cgroup);
+    if (backstage) want_next(std::move(*firsts), slot->ready, plan.cgroup);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }
 
@@ -258,8 +263,8 @@ struct Engine::Impl {
     return Firsts{std::move(*early), std::move(*ready)};
   }
 
-  void want_next(Firsts firsts, const sandbox::CgroupPlan& cgroup) {
-    const bool again = !firsts.ready.empty() && habit.again(firsts.ready);
+  void want_next(Firsts firsts, bool found, const sandbox::CgroupPlan& cgroup) {
+    const bool again = !firsts.ready.empty() && habit.again(firsts.ready, found);
     const std::size_t now = ++under_way;
     const auto patience = now == 1 && habit.is_long() ? kStart : std::chrono::microseconds();
     backstage->want({std::move(again ? firsts.ready : firsts.early), again, patience}, cgroup, now);
@@ -376,7 +381,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts, sight.system);
   if (!plan) return failed(std::move(report), plan.error());
-  if (impl_->backstage) pin_places(*plan);
+  if (impl_->backstage || question.ask) pin_places(*plan);   // a sandbox that waits is asked whether all is still in its place
   if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning), question);
   impl_->sweep_once();

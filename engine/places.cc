@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/places.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <optional>
@@ -48,12 +49,32 @@ std::optional<struct stat> look(const std::string& path) {
   return status;
 }
 
+// Numbers of inodes are given again, often at once: what tells a file from one that had its number before (name_to_handle_at(2): with a generation). Where
+// a file system has no such handles, the time of the last change of a file; nothing for a folder, which changes by being used.
+std::string generation_of(const std::string& path, const struct stat& status) {
+  alignas(file_handle) unsigned char room[sizeof(file_handle) + MAX_HANDLE_SZ] = {};
+  auto* handle = reinterpret_cast<file_handle*>(room);
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  std::string text;
+  if (::name_to_handle_at(AT_FDCWD, path.c_str(), handle, &mount, 0) == 0) {
+    for (unsigned i = 0; i < handle->handle_bytes; ++i) {
+      text += "0123456789abcdef"[handle->f_handle[i] >> 4];
+      text += "0123456789abcdef"[handle->f_handle[i] & 15];
+    }
+  } else if (S_ISREG(status.st_mode)) {
+    text = std::to_string(status.st_ctim.tv_sec) + "." + std::to_string(status.st_ctim.tv_nsec);
+  }
+  return text;
+}
+
 void pin_opened(PlanStep& step) {
   const auto status = look(step.text);
   if (!status) return;
   step.a = status->st_ino;
   step.c = status->st_dev;
-  if ((step.flags & wire::kFlagOwnerMapped) != 0) step.text2 = std::to_string(status->st_uid) + " " + std::to_string(status->st_gid);
+  const bool mapped = (step.flags & wire::kFlagOwnerMapped) != 0;
+  step.text2 = (mapped ? std::to_string(status->st_uid) + " " + std::to_string(status->st_gid) + " " : "") + generation_of(step.text, *status);
 }
 
 void pin_rebound(PlanStep& step, const std::string& path) {
@@ -61,13 +82,14 @@ void pin_rebound(PlanStep& step, const std::string& path) {
   if (!status) return;
   step.b = status->st_ino;
   step.c = status->st_dev;
+  step.text2 = generation_of(path, *status);
 }
 
 }  // namespace
 
 void pin_places(sandbox::LaunchPlan& plan) {
   HostPaths paths;
-  for (std::size_t i = plan.early_steps; i < plan.ready_steps; ++i) {
+  for (std::size_t i = plan.early_steps; i < plan.steps.size(); ++i) {
     PlanStep& step = plan.steps[i];
     if (step.op == Op::kOpenTree && step.slot >= 0) {
       pin_opened(step);

@@ -12,6 +12,7 @@ struct Slot {
   UniqueFd control;
   sandbox::CgroupLeaf leaf;
   bool leaves_group = false;   // of a run that is over: see run_loop.h
+  bool ready = false;          // all steps but the command's own are applied
 };
 
 // Waits until the launcher has let go of the run (every process is gone), at most a second. True where it has.

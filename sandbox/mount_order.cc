@@ -72,6 +72,10 @@ std::optional<std::vector<Top>> own_tops(const SandboxSpec& spec, const std::vec
   const auto through_link = [&](const std::string& path) {
     return std::any_of(spec.symlinks.begin(), spec.symlinks.end(), [&](const Symlink& link) { return link.stable && is_beneath(path, link.path); });
   };
+  const auto has_of_the_system = [&](const std::string& top) {
+    return std::any_of(early.begin(), early.end(), [&](std::size_t index) { return is_beneath(spec.mounts[index].target, top); }) ||
+           std::any_of(spec.symlinks.begin(), spec.symlinks.end(), [&](const Symlink& link) { return link.stable && is_beneath(link.path, top); });
+  };
   std::vector<Top> tops;
   for (const std::string& path : places_of_run(spec)) {
     if (is_beneath(path, "/tmp") || is_beneath(path, spec.home) || among_early(path)) continue;
@@ -79,6 +83,7 @@ std::optional<std::vector<Top>> own_tops(const SandboxSpec& spec, const std::vec
     const bool taken = std::any_of(places.begin(), places.end(), [&](const auto& place) { return is_beneath(path, place) || is_beneath(place, path); });
     if (taken || is_beneath(spec.home, path) || through_link(path)) return std::nullopt;
     if (top == path && !(is_mount(path) && is_folder(spec, path))) return std::nullopt;
+    if (has_of_the_system(top)) return std::nullopt;   // it would be covered
     const Top item{top, is_mount(top)};
     if (std::find(tops.begin(), tops.end(), item) == tops.end()) tops.push_back(item);
   }

@@ -31,7 +31,7 @@ inline constexpr char kGo = 'g';           // from the engine to the launcher, a
 // What one step does. kClone, kMapIdsByParent and steps with kFlagByLauncher run in the launcher, all others in the sandbox's
 // first process. `t`, `u`: texts; `a`, `b`: numbers; `s`: slot.
 enum class Op : uint16_t {
-  kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*). a: the inode that it must have, on device c; 0: any. u: its owner, "uid gid"; empty: any
+  kOpenTree = 1,      // open_tree(2) of t (a path without symlinks) into slot s; attributes b (MOUNT_ATTR_*). a: the inode that it must have, on device c; 0: any. u: what else tells two apart, which with kFlagOwnerMapped begins with the owner, "uid gid "; empty: any
   kClone,             // clone3(2) with namespaces a; born in the cgroup v2 folder of slot s, if s >= 0
   kUnshare,           // unshare(2): namespaces a
   kMapIdsByParent,    // user_namespaces(7): inside id a is the host id that the launcher picks
@@ -49,7 +49,7 @@ enum class Op : uint16_t {
   kFile,              // file t with content u (length b), mode a
   kAttach,            // move_mount(2) of slot s to t; mount point made as folder or file, where missing
   kRebind,            // t is bound over itself; attributes a are set; with kFlagOwnRoot t of the tmpfs is bound over t. b: the inode that it must have, on device c, where it is
-                      // done ahead; 0: any
+                      // done ahead; 0: any. u: what else tells two apart
   kProc,              // a new procfs at t
   kPts,               // a new devpts at t
   kMask,              // t is covered by u, an empty read-only folder or file; after kPivot

@@ -88,8 +88,10 @@ int write_file(int dir, const char* path, const char* data, size_t size);
 // Opens `path` below `dir` (AT_FDCWD: absolute) without following any symbolic link; O_PATH. Answers -1 and errno.
 int open_beneath(int dir, const char* path, uint64_t extra_flags);
 
-// Whether what a step has mounted ahead of the run is still at its place; ESTALE where not.
+// Whether what a step has mounted is still at its place, where the step says which file that is; ESTALE where not. The second ends the sandbox with the
+// first of `done` steps of which that is not so.
 int check_place(const Context& context, const wire::Step& step);
+void check_places(const Context& context, uint32_t done);
 
 // kernel facilities, one file each
 int open_tree_step(Context&, const wire::Step&);

@@ -273,7 +273,10 @@ void become_init(Context& context, uint32_t step_number) {
     send_frame(kStatusFd, {wire::FrameKind::kFailed, step_number, errno, 0, 0, 0, 0});
     _exit(1);
   }
-  if (header.held != 0) await_go();
+  if (header.held != 0) {
+    await_go();
+    check_places(context, step_number - 1);
+  }
   ExecResult result;
   pid_t command = start_command(context.plan, result);
   syscall(kernel::kSysCloseRange, 0, 2, 0);

@@ -109,6 +109,8 @@ void expect_no_sender(int control);   // no further order comes that way
 
 uint64_t now_ms();
 
+uint64_t drop_old_trees(uint64_t now);   // tree.cc; answers when it wants to be asked again
+
 // Watchdog: sums the memory of the run's PID namespace and its tmpfs, kills the run where it passes the limit.
 void watch_memory(Run& run);
 

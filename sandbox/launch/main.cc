@@ -64,8 +64,8 @@ void dispatch(const epoll_event& event) {
 
 // Kills what is over its time, looks after watched runs, and says how long the next wait may be (-1: for ever).
 int tend_runs() {
-  uint64_t next = kForever;
   uint64_t now = now_ms();
+  uint64_t next = drop_old_trees(now);
   for (uint32_t i = 0; i < ever_taken; ++i) {
     Run& run = run_at(i);
     if (run.state != State::kRunning || run.killed) continue;

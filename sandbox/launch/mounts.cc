@@ -75,8 +75,8 @@ int add_owner_map(const Context& context, int tree, const char* expected, mount_
   struct stat owner {};
   char found[32];
   if (fstat(tree, &owner) < 0) return errno;
-  snprintf(found, sizeof found, "%u %u", owner.st_uid, owner.st_gid);
-  if (*expected != 0 && !same(found, expected)) return ESTALE;
+  const int length = snprintf(found, sizeof found, "%u %u ", owner.st_uid, owner.st_gid);
+  if (*expected != 0 && strncmp(found, expected, static_cast<size_t>(length)) != 0) return ESTALE;
   int space = idmap_namespace(owner.st_uid, owner.st_gid, context.host_id);
   if (space < 0) return errno;
   attributes.attr_set |= MOUNT_ATTR_IDMAP;
@@ -136,7 +136,7 @@ const wire::Step* opening_of(const Plan& plan, const wire::Step& attach) {
 }  // namespace
 
 // A mount of another mount namespace does not hold its place: who removes there what is mounted on, or puts something else there, takes the mount
-// away from it (rename(2) and unlink(2) since Linux 3.19). Between the steps that were done ahead and the run there was time for that.
+// away from it (rename(2) and unlink(2) since Linux 3.19). While a sandbox waits for its run, or for the word, there is time for that.
 int check_place(const Context& context, const wire::Step& step) {
   const char* path = context.plan.text(step.text);
   if (step.op == wire::Op::kRebind && step.b != 0) return check_mounted(path, step.b, step.c);

@@ -47,14 +47,6 @@ bool is_launchers(const wire::Step& step) {
   _exit(1);
 }
 
-// Of the first `done` steps, which were applied ahead.
-void check_places(const Context& context, uint32_t done) {
-  for (uint32_t index = 0; index < done; ++index) {
-    const int error = check_place(context, context.plan.step(index));
-    if (error != 0) fail_in_sandbox(context, index + 1, error);
-  }
-}
-
 // The sandbox's first process: all steps but the launcher's, then init. An early plan ends before that; the rest is waited for.
 [[noreturn]] void run_in_sandbox(Context& context, uint32_t index) {
   for (;; await_rest(context), check_places(context, index)) {
@@ -260,6 +252,13 @@ Run* entry_for(Request& request) {
 }
 
 }  // namespace
+
+void check_places(const Context& context, uint32_t done) {
+  for (uint32_t index = 0; index < done; ++index) {
+    const int error = check_place(context, context.plan.step(index));
+    if (error != 0) fail_in_sandbox(context, index + 1, error);
+  }
+}
 
 void start(Request& request) {
   Run* run = request.count > 0 ? fitting_spare(request) : nullptr;

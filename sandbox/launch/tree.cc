@@ -4,6 +4,7 @@
 // the launcher's user, who is nobody in a sandbox. A few are kept, as runs have various folders in their roots. One is made again when a plan asks for
 // another one, when one of the host's files in it was replaced, and after half a minute.
 #include <linux/mount.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -81,8 +82,17 @@ bool is_fresh(Kept& kept, const Plan& plan, const Range& range) {
 }
 
 void drop(Kept& kept) {
-  close(kept.tree);
+  if (kept.tree > 0) close(kept.tree);
   kept.tree = 0;
+}
+
+// Whether something was mounted or unmounted where we are since this was asked last (proc(5), /proc/self/mounts): below a source, that is, too. True where
+// it can't be told.
+bool mounts_changed() {
+  static int mounts = -1;
+  if (mounts < 0) mounts = open_file(AT_FDCWD, "/proc/self/mounts", O_RDONLY);
+  pollfd state{mounts, POLLPRI, 0};
+  return mounts < 0 || poll(&state, 1, 0) != 0;
 }
 
 // The tree of these steps, or -1; one that is not as the host is any more is dropped.
@@ -111,6 +121,9 @@ int place_for_tree() {
 int tree_step(Context& context, const wire::Step&) {
   release_tree(context);   // of an earlier attempt
   const Range range = tree_of(context.plan);
+  if (mounts_changed()) {
+    for (Kept& kept : all_kept) drop(kept);
+  }
   context.tree = find_kept(context.plan, range);
   context.tree_is_kept = context.tree >= 0;
   if (context.tree_is_kept) return 0;
@@ -136,6 +149,16 @@ int keep_tree_step(Context& context, const wire::Step& step) {
   context.tree_is_kept = true;
   make_few_mounts();
   return 0;
+}
+
+// Nobody may ask for another one for long, and what it has mounted stays in use.
+uint64_t drop_old_trees(uint64_t now) {
+  uint64_t next = kForever;
+  for (Kept& kept : all_kept) {
+    if (kept.tree > 0 && now - kept.since > kMaxAgeMs) drop(kept);
+    if (kept.tree > 0 && kept.since + kMaxAgeMs + 1 < next) next = kept.since + kMaxAgeMs + 1;
+  }
+  return next;
 }
 
 int apply_in_tree(Context& context, const wire::Step& step, StepFunction function) {
