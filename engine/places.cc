@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,9 +59,10 @@ std::string generation_of(const std::string& path, const struct stat& status) {
   int mount = 0;
   std::string text;
   if (::name_to_handle_at(AT_FDCWD, path.c_str(), handle, &mount, 0) == 0) {
-    for (unsigned i = 0; i < handle->handle_bytes; ++i) {
-      text += "0123456789abcdef"[handle->f_handle[i] >> 4];
-      text += "0123456789abcdef"[handle->f_handle[i] & 15];
+    const std::size_t size = sizeof *handle + std::min<std::size_t>(handle->handle_bytes, MAX_HANDLE_SZ);
+    for (std::size_t i = sizeof *handle; i < size; ++i) {   // f_handle begins there
+      text += "0123456789abcdef"[room[i] >> 4];
+      text += "0123456789abcdef"[room[i] & 15];
     }
   } else if (S_ISREG(status.st_mode)) {
     text = std::to_string(status.st_ctim.tv_sec) + "." + std::to_string(status.st_ctim.tv_nsec);
