@@ -177,7 +177,7 @@ void check_profile(const Profile& profile, const std::string& pointer, policy::F
   };
   check_each(profile.allow_hosts, "/allow_host/", parse_egress_rule);
   check_each(profile.allow_presets, "/allow_preset/", parse_egress_preset);
-  if (!filters_with(profile.seccomp_allow)) check_each(profile.seccomp_allow, "/seccomp/allow/", [](const std::string& name) { return filters_with({name}); });
+  if (!profile.seccomp_allow.empty() && !filters_with(profile.seccomp_allow)) check_each(profile.seccomp_allow, "/seccomp/allow/", [](const std::string& name) { return filters_with({name}); });
   if (profile.access == policy::ProfileAccess::kCaptured) note("/access", captured_access());
   if (findings.size() > before) return;
   RunRequest request;
