@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 
 #include "engine/gate/config.h"
@@ -52,11 +51,10 @@ EngineOrError& begin_here(const RunOptions& options, const engine::ForkedLaunche
   return begin_engine(options, launcher);
 }
 
-void leave_to_cli(const char* what) {
-  if (begun) {
-    std::fprintf(stderr, "wardenv: stopped: %s: only wardenv-cli has that\n", what);
-    ::_exit(kCannot);
-  }
+bool may_leave() { return !begun; }
+
+void leave_to_cli() {
+  if (begun) ::_exit(kCannot);
   release_signals();
   (void)::fcntl(forked->socket, F_SETFD, 0);
   become_cli(arguments_given, *forked);

@@ -11,9 +11,11 @@ namespace wardenv::cli {
 // options are not written plainly. Nothing has happened then. The socket of the launcher is ours, or wardenv-cli's.
 void run_here(int argc, char** argv, const launch::Forked& launcher);
 
-// The same from the midst of it, as long as the launcher was told nothing: nothing of the run has happened. Behind that it ends the program
-// with 125; `what` is what is missing here.
-[[noreturn]] void leave_to_cli(const char* what);
+// Whether the launcher was told nothing yet: nothing of the run has happened.
+bool may_leave();
+
+// The same as run_here() coming back, from the midst of it. Where it may not be left any more the program ends with 125, without a report.
+[[noreturn]] void leave_to_cli();
 
 // A run that a policy judges. Leaves to wardenv-cli whatever is not plainly allowed, with all that there is to say about it, and what needs libraries
 // that this program does not have: patterns, hooks, approvals, quotas, webhooks, YAML that nobody has read yet.

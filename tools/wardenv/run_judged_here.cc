@@ -19,13 +19,12 @@ bool looks_large(const std::string& policy_file) {
   return !text || std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) { return text->find(word) != std::string::npos; });
 }
 
-// What the call will still ask for, and only wardenv-cli has.
-const char* missing_for(const Foreseen& foreseen, const RunOptions& options) {
-  if (!foreseen.admission.allowed() || !foreseen.granted) return "a refusal";
-  if (engine::Gate::takes_time(foreseen.admission)) return "quotas and hooks";
-  if (engine::Gate::is_reviewed(foreseen.admission)) return "hooks";
-  const engine::RunRequest& request = options.request;
-  return request.network == sandbox::Network::kEgress || !request.egress.presets.empty() ? "named egress" : nullptr;
+// Whether there is nothing to refuse, and neither hooks, quotas nor named egress to come.
+bool is_ours(const Foreseen& foreseen, const engine::RunRequest& request) {
+  const engine::Admission& admission = foreseen.admission;
+  if (!admission.allowed() || !foreseen.granted) return false;
+  if (engine::Gate::takes_time(admission) || engine::Gate::is_reviewed(admission)) return false;
+  return request.network != sandbox::Network::kEgress && request.egress.presets.empty();
 }
 
 }  // namespace
@@ -33,14 +32,14 @@ const char* missing_for(const Foreseen& foreseen, const RunOptions& options) {
 // The policy is asked first, unlike in wardenv-cli: the launcher is at its first namespaces still, and once it was told of the run nobody else can
 // take that over.
 engine::RunReport run_judged_here(RunOptions& options, const engine::ForkedLauncher& launcher) {
-  if (options.policy.empty() || looks_large(options.policy)) leave_to_cli("policies of that kind");
+  if (options.policy.empty() || looks_large(options.policy)) leave_to_cli();
   const auto gate = open_gate(options, {});
-  if (!gate || *gate == nullptr) leave_to_cli("policies of that kind");
+  if (!gate || *gate == nullptr) leave_to_cli();
   (*gate)->on_notice(tell);
   auto call = call_of(options);
-  if (!call || !(*gate)->prepare()) leave_to_cli("a refusal");
+  if (!call || !(*gate)->prepare()) leave_to_cli();
   const Foreseen foreseen = foresee(**gate, *call, options);
-  if (const char* missing = missing_for(foreseen, options)) leave_to_cli(missing);
+  if (!is_ours(foreseen, options.request)) leave_to_cli();
   EngineOrError& engine = begin_here(options, launcher);
   engine::RunReport report = judge_and_run(**gate, *call, foreseen, options, engine);
   end_engine(engine);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of the judge `wardenv` leaves to wardenv-cli: whatever needs a large library. A policy that has any of it is loaded and judged there, from the
-// begin: either it can't be loaded here, which says so to run_judged_here(), or who comes by here becomes wardenv-cli, as nothing has happened yet.
+// begin: either it can't be loaded here, which says so to run_judged_here(), or who comes by here becomes wardenv-cli.
 #include <stdlib.h>
+
+#include <cstdio>
 
 #include "engine/gate/announce.h"
 #include "engine/gate/aside.h"
@@ -14,6 +16,7 @@
 #include "policy/core/regex.h"
 #include "policy/core/text/tree.h"
 #include "policy/quota/store.h"
+#include "sandbox/base/error.h"
 #include "sandbox/seccomp/filter.h"
 #include "tools/wardenv/run_here.h"
 
@@ -22,45 +25,61 @@ class RE2 {};
 }  // namespace re2
 
 namespace wardenv {
+namespace {
+
+// Where the launcher was told already the call is denied, as by a store that can't be opened.
+tl::unexpected<Error> missing(const char* what) {
+  if (cli::may_leave()) cli::leave_to_cli();
+  return fail(ErrorCode::kInternal, std::string(what) + ": only wardenv-cli has that");
+}
+
+// Where no error can be answered.
+[[noreturn]] void leave(const char* what) {
+  if (!cli::may_leave()) std::fprintf(stderr, "wardenv: stopped: %s: only wardenv-cli has that\n", what);
+  cli::leave_to_cli();
+}
+
+}  // namespace
+
 namespace policy {
 namespace core {
 
 TextProblems read_yaml(Tree&, const ReadLimits&) { return {{{{1, 1}, "", "this program reads no YAML", false}}, false}; }
 MadeRegex make_regex(const std::string&) { return {nullptr, "this program has none"}; }
-bool occurs_in(const RE2&, std::string_view) { cli::leave_to_cli("a pattern"); }
+bool occurs_in(const RE2&, std::string_view) { leave("a pattern"); }
 
 }  // namespace core
 
 Pattern::Pattern(std::string text) : text_(std::move(text)) {}
 Pattern::~Pattern() = default;
-std::string Pattern::error() const { cli::leave_to_cli("a pattern"); }
-bool Pattern::matches(std::string_view) const { cli::leave_to_cli("a pattern"); }
+std::string Pattern::error() const { leave("a pattern"); }
+bool Pattern::matches(std::string_view) const { leave("a pattern"); }
 
-std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock>) { cli::leave_to_cli("quotas"); }
-Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { cli::leave_to_cli("quotas"); }
-Result<std::unique_ptr<QuotaStore>> open_redis_quota(const std::string&) { cli::leave_to_cli("quotas"); }
+std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock>) { leave("quotas"); }
+Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { return missing("quotas"); }
+Result<std::unique_ptr<QuotaStore>> open_redis_quota(const std::string&) { return missing("quotas"); }
 std::shared_ptr<const Clock> system_clock() { return nullptr; }
 
-Result<std::unique_ptr<ApprovalStore>> open_sqlite_approvals(const std::string&, std::shared_ptr<const Clock>) { cli::leave_to_cli("approvals"); }
-Result<std::string> fingerprint_of(const ApprovalCall&) { cli::leave_to_cli("approvals"); }
+Result<std::unique_ptr<ApprovalStore>> open_sqlite_approvals(const std::string&, std::shared_ptr<const Clock>) { return missing("approvals"); }
+Result<std::string> fingerprint_of(const ApprovalCall&) { return missing("approvals"); }
 
 }  // namespace policy
 
 namespace sandbox::seccomp {
 
-Result<std::vector<Instruction>> compile_filter(LimitsBy, std::span<const std::string>) { cli::leave_to_cli("system calls"); }
+Result<std::vector<Instruction>> compile_filter(LimitsBy, std::span<const std::string>) { return missing("system calls"); }
 
 }  // namespace sandbox::seccomp
 
 namespace engine {
 
-std::string hook_program(const std::string&) { cli::leave_to_cli("hooks"); }
-std::string hook_event_json(const HookEvent&) { cli::leave_to_cli("hooks"); }
-HookAnswer ask(const Hook&, const std::string&) { cli::leave_to_cli("hooks"); }
+std::string hook_program(const std::string&) { leave("hooks"); }
+std::string hook_event_json(const HookEvent&) { leave("hooks"); }
+HookAnswer ask(const Hook&, const std::string&) { leave("hooks"); }
 
-Result<WebhookTarget> webhook_target(const std::string&, const std::string&) { cli::leave_to_cli("webhooks"); }
+Result<WebhookTarget> webhook_target(const std::string&, const std::string&) { return missing("webhooks"); }
 WebhookSender::~WebhookSender() { abort(); }
-void Announcer::announce(const policy::ApprovalSettings&, const policy::Approval&) { cli::leave_to_cli("approvals"); }
+void Announcer::announce(const policy::ApprovalSettings&, const policy::Approval&) { leave("approvals"); }
 
 PolicySource::~PolicySource() = default;   // no thread watches
 Status PolicySource::watch(std::function<void()>, std::function<void(std::string_view)>) { return fail(ErrorCode::kInternal, "this program watches no policy"); }
