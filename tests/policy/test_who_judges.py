@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who judges a run: `wardenv` itself where the policy needs no large library, wardenv-cli all else. Both say and write the same."""
 import concurrent.futures
+import contextlib
 import fcntl
 import json
 import os
@@ -17,6 +18,10 @@ BESIDE = os.path.join(os.path.dirname(os.path.realpath(WARDENV)), "wardenv-cli")
 CLI = BESIDE if os.path.exists(BESIDE) else os.path.join(os.path.dirname(BESIDE), "../libexec/wardenv/wardenv-cli")
 PLAIN = {"version": "1", "default": "deny", "tools": {"run_in_venv": {"deny_if": [{"arg": "command", "op": "eq", "value": "false"}]}}}
 YAML = 'version: "1"\ndefault: deny\ntools:\n  run_in_venv:\n    deny_if: [{arg: command, op: eq, value: "false"}]\n'
+PROFILES = {"version": "1", "default": "deny", "tools": {"run_in_venv": {"profile": "granted"}},
+            "profiles": {"granted": {"memory": "256M", "timeout": "1m", "access": "read-only", "env": ["NAME=value"], "mounts": [{"source": "/usr/share", "target": "/opt/share"}]},
+                         "small": {"memory": "128M", "processes": 16}}}
+HERE = "wardenv-cli" if "WARDENV_SANITIZED" in os.environ else "wardenv"   # who does what needs no library
 OWN = {"seq", "time", "prev", "hash", "mac", "run_id", "usage"}   # of each record
 
 
@@ -42,6 +47,7 @@ class WhoJudgesTest(unittest.TestCase):
         os.mkdir(self.workspace)
         self.plain = self.policy(PLAIN)
         self.environment = environment(state=self.state)
+        self.assertEqual(self.program_of(), HERE)
 
     def policy(self, document, name="policy.json"):
         path = os.path.join(self.root, name)
@@ -52,8 +58,8 @@ class WhoJudgesTest(unittest.TestCase):
     def argv(self, options, command, program=WARDENV):
         return [program, "run", "--no-venv", "--workspace", self.workspace, *options, "--", *command]
 
-    def run_it(self, policy, *command, program=WARDENV):
-        return to_run(execute(self.argv(["--policy", policy, "--json"], command, program), env=self.environment))
+    def run_it(self, policy, *command, options=(), program=WARDENV):
+        return to_run(execute(self.argv(["--policy", policy, "--json", *options], command, program), env=self.environment))
 
     def records(self):
         shown = execute([WARDENV, "audit", "show", "--json"], env=self.environment)
@@ -81,17 +87,25 @@ class WhoJudgesTest(unittest.TestCase):
         self.assertEqual(process.wait(60), 0)
         return name
 
-    def here(self):
-        """`wardenv`, but where sanitizers are built in."""
-        return self.program_of()
+    def judge_here(self):
+        self.assertEqual(self.program_of("--policy", self.plain), HERE)
 
     def test_what_needs_no_library_is_judged_here(self):
-        here = self.here()
-        self.assertEqual(self.program_of("--policy", self.plain), here)
+        self.judge_here()
         commands = self.policy(with_rule(commands={"sh": {"flags": {"-c": "string"}}}), "commands.json")
-        self.assertEqual(self.program_of("--policy", commands), here)
+        self.assertEqual(self.program_of("--policy", commands), HERE)
         grants = self.policy(PLAIN | {"grants": {"ci": {"tools": ["run_in_venv"]}}}, "grants.json")
-        self.assertEqual(self.program_of("--policy", grants, "--grant", "ci"), here)
+        self.assertEqual(self.program_of("--policy", grants, "--grant", "ci"), HERE)
+        self.assertEqual(self.program_of("--policy", self.plain, "--memory", "64M"), HERE)
+        self.verified()
+
+    def test_profiles_are_granted_here(self):
+        direct = self.policy(PROFILES | {"profiles": {"granted": {"memory": "256M"}, "small": {"memory": "128M"}}}, "profiles.json")
+        self.assertEqual(self.program_of("--policy", direct), HERE)
+        self.assertEqual(self.program_of("--policy", direct, "--profile", "small"), HERE)
+        self.assertEqual(self.program_of("--policy", direct, "--memory", "64M"), HERE)
+        calls = self.policy(PROFILES | {"profiles": {"granted": {"seccomp": {"allow": ["ptrace"]}}}}, "calls.json")
+        self.assertEqual(self.program_of("--policy", calls), "wardenv-cli")
         self.verified()
 
     def test_what_needs_one_is_judged_by_the_cli(self):
@@ -147,15 +161,22 @@ class WhoJudgesTest(unittest.TestCase):
 
     def test_both_say_and_write_the_same(self):
         counted = self.policy(with_rule(limits=[{"counter": "runs", "window": "day", "max": 2}]), "counted.json")
-        cases = [(self.plain, ["sh", "-c", "echo out; echo err >&2; exit 3"]), (self.plain, ["false"]), (self.plain, ["nothing-of-this-name"]), (counted, ["true"])]
+        profiles = self.policy(PROFILES, "profiles.json")
+        shown = ["sh", "-c", "echo $NAME; ls /opt; touch it; exit 3"]
+        cases = [(self.plain, [], ["sh", "-c", "echo out; echo err >&2; exit 3"]), (self.plain, [], ["false"]), (self.plain, [], ["nothing-of-this-name"]), (counted, [], ["true"]),
+                 (self.plain, ["--memory", "64M"], ["true"]), (profiles, [], shown), (profiles, ["--memory", "64M"], shown), (profiles, ["--profile", "small"], shown),
+                 (profiles, ["--memory", "1G"], shown), (profiles, ["--access", "direct"], shown), (profiles, ["--env", "NAME=other"], shown), (profiles, ["--profile", "none"], shown)]
+        self.judge_here()
         told = {}
         for program in (WARDENV, CLI):
             before = len(self.records())
-            reports = [self.run_it(*case[:1], *case[1], program=program).report for case in cases]
+            reports = [self.run_it(policy, *command, options=options, program=program).report for policy, options, command in cases]
             told[program] = ([{key: value for key, value in report.items() if key not in ("run_id", "usage")} for report in reports],
                              [{key: value for key, value in record.items() if key not in OWN} for record in self.records()[before:] if record["event"] != "begin"])
         self.maxDiff = None
         self.assertEqual(told[WARDENV], told[CLI])
+        self.assertEqual([report["exit_code"] for report in told[WARDENV][0][4:]], [0, 3, 3, 3] + [None] * 4)
+        self.assertEqual([report["stdout"] for report in told[WARDENV][0][5:8]], ["value\nshare\n"] * 3)
         refused = self.run_it(counted, "true")
         self.assertEqual((refused.status, refused.report["decision"]["rule"]), (77, "/tools/run_in_venv/limits/0"), refused)
         self.verified()
@@ -168,8 +189,7 @@ class WhoJudgesTest(unittest.TestCase):
             self.assertEqual(self.program_of("--policy", policy), "wardenv-cli")
             return
         kept = os.path.join(self.state, "policies", os.listdir(os.path.join(self.state, "policies"))[0])
-        taken = self.here()
-        self.assertEqual(self.program_of("--policy", policy), taken)
+        self.assertEqual(self.program_of("--policy", policy), HERE)
         with open(kept, "rb") as file:
             good = file.read()
         word, reader, rest = good.split(b" ", 2)
@@ -182,7 +202,7 @@ class WhoJudgesTest(unittest.TestCase):
                 self.assertEqual(self.program_of("--policy", policy), "wardenv-cli")
                 with open(kept, "rb") as file:
                     self.assertEqual(file.read(), good)   # read and kept anew
-                self.assertEqual(self.program_of("--policy", policy), taken)
+                self.assertEqual(self.program_of("--policy", policy), HERE)
         os.chmod(kept, 0o622)
         self.assertEqual(self.program_of("--policy", policy), "wardenv-cli")
         self.assertEqual(self.run_it(policy, "false").status, 77)
@@ -191,6 +211,7 @@ class WhoJudgesTest(unittest.TestCase):
         def run(turn):
             return self.run_it(self.plain, "true", program=(WARDENV, CLI)[turn % 2]).status
 
+        self.judge_here()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             self.assertEqual(set(pool.map(run, range(480))), {0})
         self.assertLess(self.records()[-1]["seq"], 1000)
@@ -203,7 +224,7 @@ class WhoJudgesTest(unittest.TestCase):
         self.assertEqual(head.returncode, 0, head)
 
     def test_a_front_end_that_is_killed_while_it_writes_enters_nothing(self):
-        self.assertEqual(self.run_it(self.plain, "true").status, 0)
+        self.judge_here()
         token = nonce()
         with open(os.path.join(self.state, "audit", "lock"), "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -217,10 +238,14 @@ class WhoJudgesTest(unittest.TestCase):
 
     @staticmethod
     def open_files(pid):
-        return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+        found = []
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):   # closed meanwhile
+                found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+        return found
 
     def test_a_log_that_cannot_be_written_refuses(self):
-        self.assertEqual(self.run_it(self.plain, "true").status, 0)
+        self.judge_here()
         key = os.path.join(self.state, "audit", "key")
         os.chmod(key, 0o644)   # others can read it: whatever is written proves nothing
         run = self.run_it(self.plain, "touch", "ran")
