@@ -70,38 +70,43 @@ std::string generation_of(const std::string& path, const struct stat& status) {
   return text;
 }
 
-void pin_opened(PlanStep& step) {
+// False where it can't be told.
+bool pin_opened(PlanStep& step) {
   const auto status = look(step.text);
-  if (!status) return;
+  if (!status) return (step.flags & wire::kFlagOptional) != 0;
   step.a = status->st_ino;
   step.c = status->st_dev;
   const bool mapped = (step.flags & wire::kFlagOwnerMapped) != 0;
   step.text2 = (mapped ? std::to_string(status->st_uid) + " " + std::to_string(status->st_gid) + " " : "") + generation_of(step.text, *status);
+  return true;
 }
 
-void pin_rebound(PlanStep& step, const std::string& path) {
+bool pin_rebound(PlanStep& step, const std::string& path) {
   const auto status = look(path);
-  if (!status) return;
+  if (!status) return false;
   step.b = status->st_ino;
   step.c = status->st_dev;
   step.text2 = generation_of(path, *status);
+  return true;
 }
 
 }  // namespace
 
 void pin_places(sandbox::LaunchPlan& plan) {
   HostPaths paths;
+  bool all = true;
   for (std::size_t i = plan.early_steps; i < plan.steps.size(); ++i) {
     PlanStep& step = plan.steps[i];
     if (step.op == Op::kOpenTree && step.slot >= 0) {
-      pin_opened(step);
+      all = pin_opened(step) && all;
       paths.open(step);
     } else if (step.op == Op::kAttach) {
       paths.attach(step);
     } else if (step.op == Op::kRebind) {
-      pin_rebound(step, paths.at(step.text));
+      all = pin_rebound(step, paths.at(step.text)) && all;
     }
   }
+  if (!all) plan.ready_steps = 0;
 }
 
 }  // namespace wardenv::engine

@@ -237,6 +237,13 @@ TEST_CASE("pinning names what lies at each path, and leaves alone what is not th
                 {.op = wire::Op::kRebind, .text = "/srv/place/held"},
                 {.op = wire::Op::kRebind, .text = "/srv/placeless"}};
   plan.early_steps = 1;
+  plan.ready_steps = 6;
+  sandbox::LaunchPlan whole = plan;
+  whole.steps[2].flags = wire::kFlagOptional;
+  whole.steps.pop_back();
+  whole.ready_steps = 5;
+  pin_places(whole);
+  CHECK(whole.ready_steps == 5);
   pin_places(plan);
   CHECK(plan.steps[0].a == 0);
   CHECK((plan.steps[1].a == top.st_ino && plan.steps[1].c == top.st_dev));
@@ -244,6 +251,7 @@ TEST_CASE("pinning names what lies at each path, and leaves alone what is not th
   CHECK(plan.steps[2].a == 0);
   CHECK((plan.steps[4].b == held.st_ino && plan.steps[4].c == held.st_dev));
   CHECK(plan.steps[5].b == 0);
+  CHECK(plan.ready_steps == 0);
 }
 
 TEST_CASE("two names of one number are told apart where the first is gone") {
