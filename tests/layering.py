@@ -14,13 +14,14 @@ RULES = {
     "policy": (("sandbox/base",), ("nlohmann/", "yaml-cpp/", "re2/", "SQLiteCpp/", "hiredis/")),
     "policy/approvals": (("sandbox/base", "policy"), ("nlohmann/", "SQLiteCpp/", "openssl/")),
     "engine": (("policy", "sandbox"), ("nlohmann/", "boost/", "spdlog/", "SQLiteCpp/", "openssl/", "toml++/")),
-    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/", "sodium.h")),
+    "tools": (("engine", "policy", "sandbox", "tools"), ("CLI/", "boost/", "prometheus/", "spdlog/", "nlohmann/", "fmt/", "openssl/", "sodium.h", "SQLiteCpp/")),
 }
 # A library that only these files of a folder may use.
 ONLY = {
     ("sandbox", "boost/"): {"sandbox/launcher_start.cc"},
     ("sandbox", "nlohmann/"): {"sandbox/plan_json.cc"},
     ("tools", "sodium.h"): {"tools/wardenv/musl/crypto.cc"},
+    ("tools", "SQLiteCpp/"): {"tools/wardenv/musl/sqlite.cc"},
 }
 THIRD_PARTY = re.compile(r"^(tl/|seccomp\.h|boost/|nlohmann/|yaml-cpp/|re2/|SQLiteCpp/|hiredis/|spdlog/|fmt/|CLI/|prometheus/|catch2/|openssl/|sodium\.h|toml\+\+/|zlib\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

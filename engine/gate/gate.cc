@@ -144,6 +144,8 @@ bool Gate::takes_time(const Admission& foreseen) {
   return !foreseen.decision.quotas.empty() || has_hook(foreseen, policy::HookEvent::kBeforeRun);
 }
 
+bool Gate::has_hooks(const Admission& admission) { return has_hook(admission, policy::HookEvent::kBeforeRun) || is_reviewed(admission); }
+
 bool Gate::is_reviewed(const Admission& admission) { return has_hook(admission, policy::HookEvent::kAfterRun); }
 
 Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked) {

@@ -82,6 +82,9 @@ class Gate {
   // Whether admit() has more to do than to write the call down: to ask hooks, or to count. REQUIRES: of preview().
   [[nodiscard]] static bool takes_time(const Admission& foreseen);
 
+  // Whether hooks are asked before or after it. REQUIRES: as takes_time().
+  [[nodiscard]] static bool has_hooks(const Admission& admission);
+
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);
 

@@ -2,10 +2,11 @@
 // The host's clocks.
 #include "policy/state/clock.h"
 
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <fstream>
+#include "sandbox/base/unique_fd.h"
 
 namespace wardenv::policy {
 namespace {
@@ -18,8 +19,10 @@ std::chrono::milliseconds read_clock(clockid_t id) {
 
 // Without /proc each start counts as a boot of its own: then the wall clock bridges them.
 std::string read_boot_id() {
-  std::string id;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  char text[64];
+  const UniqueFd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  const ssize_t length = file.valid() ? ::read(file.get(), text, sizeof text) : -1;
+  const std::string id = length > 0 ? std::string(text, static_cast<std::size_t>(length)).substr(0, static_cast<std::size_t>(length) - 1) : "";
   if (id.empty()) return "unknown " + std::to_string(read_clock(CLOCK_REALTIME).count());
   char space[64] = {};   // time_namespaces(7): containers may shift CLOCK_BOOTTIME
   return ::readlink("/proc/self/ns/time", space, sizeof space - 1) > 0 ? id + " " + space : id;

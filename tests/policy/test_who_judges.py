@@ -5,10 +5,13 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -22,6 +25,7 @@ PROFILES = {"version": "1", "default": "deny", "tools": {"run_in_venv": {"profil
             "profiles": {"granted": {"memory": "256M", "timeout": "1m", "access": "read-only", "env": ["NAME=value"], "mounts": [{"source": "/usr/share", "target": "/opt/share"}]},
                          "small": {"memory": "128M", "processes": 16}}}
 HERE = "wardenv-cli" if "WARDENV_SANITIZED" in os.environ else "wardenv"   # who does what needs no library
+COUNTED = HERE if platform.machine() == "x86_64" else "wardenv-cli"
 OWN = {"seq", "time", "prev", "hash", "mac", "run_id", "usage"}   # of each record
 
 
@@ -180,6 +184,79 @@ class WhoJudgesTest(unittest.TestCase):
         refused = self.run_it(counted, "true")
         self.assertEqual((refused.status, refused.report["decision"]["rule"]), (77, "/tools/run_in_venv/limits/0"), refused)
         self.verified()
+
+    def counted(self, most, **more):
+        return self.policy(with_rule(limits=[{"counter": "runs", "window": "day", "max": most} | more]), "counted.json")
+
+    def test_durable_quotas_are_counted_here(self):
+        self.assertEqual(self.program_of("--policy", self.counted(100)), COUNTED)
+        self.assertEqual(self.program_of("--policy", self.counted(100, mode="fixed")), COUNTED)
+        self.assertEqual(self.program_of("--policy", self.counted(2)), COUNTED)   # of the sliding window: the second
+        refused = self.run_it(self.counted(2), "touch", "ran")
+        self.assertEqual((refused.status, refused.report["decision"]["rule"]), (77, "/tools/run_in_venv/limits/0"), refused)
+        self.assertEqual(os.listdir(self.workspace), [])
+        self.verified()
+
+    def test_both_count_in_one_store(self):
+        policy = self.counted(24)
+        self.assertEqual(self.run_it(policy, "true", program=CLI).status, 0)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            statuses = list(pool.map(lambda turn: self.run_it(policy, "true", program=(WARDENV, CLI)[turn % 2]).status, range(36)))
+        self.assertEqual((statuses.count(0), statuses.count(77)), (23, 13), statuses)
+        self.verified()
+
+    def test_what_was_never_entered_is_given_back_here(self):
+        policy = self.counted(1)
+        blocked = os.path.join(self.state, "audit", "key")
+        self.judge_here()
+        os.chmod(blocked, 0o644)   # counted, but it can't be written down
+        self.assertEqual(self.run_it(policy, "touch", "ran").status, 77)
+        os.chmod(blocked, 0o600)
+        self.assertEqual([self.run_it(policy, "touch", "ran").status for _ in range(2)], [0, 77])
+
+    def test_a_front_end_that_is_killed_while_it_counts_enters_nothing(self):
+        policy, token = self.counted(2), nonce()
+        self.assertEqual(self.run_it(policy, "true").status, 0)
+        store = os.path.join(self.state, "quota.db")
+        holder = sqlite3.connect(store, isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN IMMEDIATE")
+        process = self.start(["--policy", policy], token)
+        self.assertTrue(eventually(lambda: store in self.open_files(process.pid)))
+        process.send_signal(signal.SIGKILL)
+        self.assertEqual(process.wait(60), -signal.SIGKILL)
+        self.assertEqual(process.stdout.read(), b"")
+        self.assertTrue(eventually(lambda: not processes_with(token)))
+        holder.execute("COMMIT")
+        self.assertEqual([self.run_it(policy, "true").status for _ in range(2)], [0, 77])   # nor was it counted
+        self.verified()
+
+    def test_a_store_that_is_damaged_refuses_here(self):
+        policy = self.counted(100)
+        self.assertEqual(self.program_of("--policy", policy), COUNTED)
+        store = os.path.join(self.state, "quota.db")
+        for name in ("-wal", "-shm"):
+            os.unlink(store + name)
+        with open(store, "r+b") as file:
+            file.write(b"nothing that SQLite would read..")
+        run = self.run_it(policy, "touch", "ran")
+        self.assertEqual((run.status, run.report["decision"]["rule"]), (77, "(unavailable)"), run)
+        self.assertIn(b"is damaged", run.stderr)
+        self.assertEqual(os.listdir(self.workspace), [])
+
+    def test_a_signal_before_another_program_listens_is_not_lost(self):
+        """Held back from before the start, it comes at the first moment that `wardenv` listens, and before it leaves the run to wardenv-cli."""
+        regex = self.policy(with_rule(require=[{"arg": "command", "op": "regex", "value": "^t"}]), "regex.json")
+        hold = ("import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); signal.pthread_sigmask(signal.SIG_BLOCK, {int(sys.argv[1])}); "
+                "os.kill(os.getpid(), int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for policy in (regex, self.plain):
+                with self.subTest(signal=number, policy=policy):
+                    argv = self.argv(["--policy", policy, "--json"], ["touch", "ran"])
+                    run = to_run(execute([sys.executable, "-c", hold, str(int(number)), *argv], env=self.environment))
+                    self.assertEqual((run.status, run.report["outcome"]), (128 + number, "cancelled"), run)
+        self.assertEqual(os.listdir(self.workspace), [])
+        self.assertEqual(self.run_it(regex, "touch", "ran").status, 0)
 
     def test_yaml_is_taken_from_the_cli_beside_alone(self):
         policy = self.policy(YAML, "policy.yaml")

@@ -43,6 +43,14 @@ constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP};
 constexpr int kIgnored[] = {SIGPIPE, SIGXFSZ};   // an audit log that may not grow refuses the run
 void (*before[std::size(kEnding) + std::size(kIgnored)])(int);   // a program begins with no handlers of its own (execve(2))
 
+// Who holds them back is the `wardenv` that we were (hold_signals()), or a parent that forgot that its children inherit that.
+void block_ending(int how) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : kEnding) ::sigaddset(&set, number);
+  ::sigprocmask(how, &set, nullptr);
+}
+
 void catch_signals() {
   struct sigaction action {};
   struct sigaction old {};
@@ -55,6 +63,7 @@ void catch_signals() {
   std::for_each(std::begin(kEnding), std::end(kEnding), set);
   action.sa_handler = SIG_IGN;
   std::for_each(std::begin(kIgnored), std::end(kIgnored), set);
+  block_ending(SIG_UNBLOCK);
 }
 
 int print_json(const engine::RunReport& report) {
@@ -142,7 +151,8 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
 
 }  // namespace
 
-void release_signals() {
+void hold_signals() {
+  block_ending(SIG_BLOCK);
   std::size_t place = 0;
   const auto restore = [&](int number) { (void)::signal(number, before[place++]); };
   std::for_each(std::begin(kEnding), std::end(kEnding), restore);

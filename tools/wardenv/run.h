@@ -38,8 +38,9 @@ void end_engine(EngineOrError& engine);
 
 engine::RunReport run_unjudged(EngineOrError& engine, const RunOptions& options);
 
-// For who becomes another program from inside a Runner: signals do what they did before run_with(), also one that came meanwhile.
-void release_signals();
+// For who becomes another program from inside a Runner: signals do what they did before run_with(), but those that end a run wait, also one that
+// came meanwhile, until that program's run_with() catches them.
+void hold_signals();
 
 // The whole of `wardenv run`, around what happens between options and report. Answers the exit status.
 using Runner = engine::RunReport (*)(RunOptions&);

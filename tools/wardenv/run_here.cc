@@ -55,7 +55,7 @@ bool may_leave() { return !begun; }
 
 void leave_to_cli() {
   if (begun) ::_exit(kCannot);
-  release_signals();
+  hold_signals();
   (void)::fcntl(forked->socket, F_SETFD, 0);
   become_cli(arguments_given, *forked);
   ::_exit(kCannot);

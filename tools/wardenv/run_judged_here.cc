@@ -14,16 +14,22 @@ namespace {
 // A guess that saves loading the policy twice: words that stand in those which only wardenv-cli can judge by. Where it is wrong, that is found later, or
 // wardenv-cli does what could have been done here.
 bool looks_large(const std::string& policy_file) {
-  constexpr std::string_view kWords[] = {"limits", "rate_limit", "regex", "hooks", "webhook"};
+  constexpr std::string_view kWords[] = {"regex", "hooks", "webhook"};
   const auto text = engine::read_trusted_file(policy_file, policy::kMaxDocumentBytes);
   return !text || std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) { return text->find(word) != std::string::npos; });
 }
 
-// Whether there is nothing to refuse, and neither hooks, quotas nor named egress to come.
+#if defined(WARDENV_COUNTS_HERE)
+constexpr bool kHasQuotas = true;   // musl/CMakeLists.txt
+#else
+constexpr bool kHasQuotas = false;
+#endif
+
+// Whether there is nothing to refuse, and neither hooks nor named egress to come.
 bool is_ours(const Foreseen& foreseen, const engine::RunRequest& request) {
   const engine::Admission& admission = foreseen.admission;
   if (!admission.allowed() || !foreseen.granted) return false;
-  if (engine::Gate::takes_time(admission) || engine::Gate::is_reviewed(admission)) return false;
+  if (engine::Gate::has_hooks(admission) || (!kHasQuotas && !admission.decision.quotas.empty())) return false;
   return request.network != sandbox::Network::kEgress && request.egress.presets.empty();
 }
 

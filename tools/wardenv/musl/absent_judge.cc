@@ -55,10 +55,8 @@ Pattern::~Pattern() = default;
 std::string Pattern::error() const { leave("a pattern"); }
 bool Pattern::matches(std::string_view) const { leave("a pattern"); }
 
-std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock>) { leave("quotas"); }
-Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { return missing("quotas"); }
-Result<std::unique_ptr<QuotaStore>> open_redis_quota(const std::string&) { return missing("quotas"); }
-std::shared_ptr<const Clock> system_clock() { return nullptr; }
+std::unique_ptr<QuotaStore> make_memory_quota(std::shared_ptr<const Clock>) { leave("quotas in memory"); }
+Result<std::unique_ptr<QuotaStore>> open_redis_quota(const std::string&) { return missing("quotas of Redis"); }
 
 Result<std::unique_ptr<ApprovalStore>> open_sqlite_approvals(const std::string&, std::shared_ptr<const Clock>) { return missing("approvals"); }
 Result<std::string> fingerprint_of(const ApprovalCall&) { return missing("approvals"); }

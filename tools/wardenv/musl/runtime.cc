@@ -2,12 +2,16 @@
 // What of the C++ library `wardenv` needs beside templates: memory, and an end where the library itself would throw. What libraries that are headers
 // throw in the judge's files is caught there.
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,23 +35,26 @@ namespace {
 }
 
 // What is asked for lies side by side, so that a run touches few pages: musl's malloc(3) spreads it over four times as many, and each costs a page
-// fault. What is given back serves the next of its size, and the arena is enough for a run; beyond it there is malloc.
+// fault. What is given back serves the next of its size. The first arena is enough for a run without a quota.
 struct alignas(16) Piece {
-  uint32_t size_class = 0;
-  bool mallocs = false;
-  Piece* next = nullptr;   // of those that were given back
+  size_t size_class = 0;
+  union {
+    Piece* next = nullptr;   // of those that were given back
+    size_t mapped;           // of one that is a mapping of its own: its bytes
+  };
 };
 
 constexpr size_t kUnit = sizeof(Piece);
 constexpr size_t kFine = 64;          // classes of 16, 32, … 1024 bytes; then 2048, 4096, …
-constexpr size_t kClasses = kFine + 11;
+constexpr size_t kClasses = kFine + 6;
 constexpr size_t kArena = 1 << 20;
 
-alignas(4096) char arena[kArena];
-char* unused = arena;
+alignas(4096) char first_arena[kArena];
+char* unused = first_arena;
+char* arena_end = first_arena + kArena;
 Piece* given_back[kClasses];
 
-// 2 MiB is the last class; what is larger gets the number behind it.
+// 64 KiB is the last class; what is larger gets the number behind it.
 size_t class_of(size_t size) {
   if (size <= kFine * kUnit) return size == 0 ? 0 : (size - 1) / kUnit;
   return std::min<size_t>(kFine + static_cast<size_t>(std::bit_width((size - 1) / (kFine * kUnit))) - 1, kClasses);
@@ -55,23 +62,37 @@ size_t class_of(size_t size) {
 
 size_t size_of(size_t size_class) { return size_class < kFine ? (size_class + 1) * kUnit : (kFine * kUnit) << (size_class - kFine + 1); }
 
-void* from_malloc(size_t size, size_t size_class) {
-  void* memory = size <= SIZE_MAX - kUnit ? malloc(size + kUnit) : nullptr;
-  return memory == nullptr ? nullptr : new (memory) Piece{static_cast<uint32_t>(size_class), true, nullptr} + 1;
+char* map(size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+}
+
+void* allocate_large(size_t size) {
+  if (size > PTRDIFF_MAX - kUnit) return nullptr;
+  char* memory = map(size + kUnit);
+  if (memory == nullptr) return nullptr;
+  auto* piece = new (memory) Piece{kClasses, {}};
+  piece->mapped = size + kUnit;
+  return piece + 1;
 }
 
 void* allocate_or_none(size_t size) {
   const size_t size_class = class_of(size);
-  if (size_class == kClasses) return from_malloc(size, size_class);
+  if (size_class == kClasses) return allocate_large(size);
   if (Piece* piece = given_back[size_class]; piece != nullptr) {
     given_back[size_class] = piece->next;
     return piece + 1;
   }
   const size_t needed = size_of(size_class) + kUnit;
-  if (needed > static_cast<size_t>(arena + kArena - unused)) return from_malloc(size, size_class);
+  if (needed > static_cast<size_t>(arena_end - unused)) {
+    char* arena = map(kArena);
+    if (arena == nullptr) return nullptr;
+    unused = arena;
+    arena_end = arena + kArena;
+  }
   void* memory = unused;
   unused += needed;
-  return new (memory) Piece{static_cast<uint32_t>(size_class), false, nullptr} + 1;
+  return new (memory) Piece{size_class, {}} + 1;
 }
 
 void* allocate(size_t size) {
@@ -80,10 +101,20 @@ void* allocate(size_t size) {
   return memory;
 }
 
+Piece* piece_of(void* memory) { return static_cast<Piece*>(memory) - 1; }
+
+size_t room_in(void* memory) {
+  const Piece* piece = piece_of(memory);
+  return piece->size_class == kClasses ? piece->mapped - kUnit : size_of(piece->size_class);
+}
+
 void give_back(void* memory) {
   if (memory == nullptr) return;
-  Piece* piece = static_cast<Piece*>(memory) - 1;
-  if (piece->mallocs) return free(piece);
+  Piece* piece = piece_of(memory);
+  if (piece->size_class == kClasses) {
+    (void)munmap(piece, piece->mapped);
+    return;
+  }
   Piece*& list = given_back[piece->size_class];
   piece->next = list;
   list = piece;
@@ -132,6 +163,48 @@ void __throw_system_error(int) { give_up("a lock failed"); }
 
 extern "C" {
 
+// The C library's own callers and SQLite's get theirs from the same place (malloc(3)).
+void* malloc(size_t size) {
+  void* memory = allocate_or_none(size);
+  if (memory == nullptr) errno = ENOMEM;
+  return memory;
+}
+
+void free(void* memory) {
+  const int error = errno;
+  give_back(memory);
+  errno = error;
+}
+
+void* calloc(size_t count, size_t size) {
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  void* memory = allocate_or_none(bytes);   // the compiler makes a call of calloc of malloc and memset
+  if (memory != nullptr) return memset(memory, 0, bytes);
+  errno = ENOMEM;
+  return nullptr;
+}
+
+void* realloc(void* memory, size_t size) {
+  if (memory == nullptr) return malloc(size);
+  if (size <= room_in(memory)) return memory;
+  void* larger = malloc(size);
+  if (larger == nullptr) return nullptr;
+  memcpy(larger, memory, room_in(memory));
+  free(memory);
+  return larger;
+}
+
+// Nothing here asks for pages.
+void* aligned_alloc(size_t alignment, size_t size) {
+  if (alignment <= kUnit) return malloc(size);
+  errno = ENOMEM;
+  return nullptr;
+}
+
 // Exceptions lie in memory as all else does; the library would keep some aside for each start of the program. In front of each is the library's own
 // header (unwind-cxx.h, __cxa_refcounted_exception), smaller than this.
 constexpr size_t kExceptionHeader = 256;
@@ -164,7 +237,22 @@ int _dl_find_object(void* address, FoundObject* found) {
   return 0;
 }
 
-// libsodium was built where the C library checks this.
+// Libraries that were built where the C library checks this, and has a name of its own for fcntl(2) with large files.
+void* __memcpy_chk(void* to, const void* from, size_t count, size_t room) {
+  if (count > room) give_up("memory behind its end was to be written");
+  return memcpy(to, from, count);
+}
+void* __memset_chk(void* to, int value, size_t count, size_t room) {
+  if (count > room) give_up("memory behind its end was to be written");
+  return memset(to, value, count);
+}
+int fcntl64(int fd, int command, ...) {
+  va_list more;
+  va_start(more, command);
+  void* argument = va_arg(more, void*);
+  va_end(more);
+  return fcntl(fd, command, argument);
+}
 void __explicit_bzero_chk(void* bytes, size_t count, size_t room) {
   if (count > room) give_up("memory behind its end was to be wiped");
   explicit_bzero(bytes, count);
