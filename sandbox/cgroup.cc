@@ -225,14 +225,21 @@ void sweep_cgroups(const CgroupHost& host) {
 
 namespace {
 
-// Only ours are in it (is_ours_alone()); one that has ended meanwhile needs no move.
+constexpr int kMostRounds = 1000;   // of some hundred processes each
+
+// Only ours are in it (is_ours_alone()); one that has ended meanwhile needs no move. What was moved is not listed again, and the last line of a
+// long list may be cut off.
 Status move_all(int folder, const char* to) {
-  const std::string pids = read_value(folder, "cgroup.procs");
-  for (const std::string_view pid : words_of(pids)) {
-    const Status moved = write_value(folder, to, std::string(pid));
-    if (!moved && moved.error().sys_errno != ESRCH) return moved;
+  for (int round = 0; round < kMostRounds; ++round) {
+    std::string pids = read_value(folder, "cgroup.procs");
+    pids.resize(pids.rfind('\n') + 1);
+    if (pids.empty()) return {};
+    for (const std::string_view pid : words_of(pids)) {
+      const Status moved = write_value(folder, to, std::string(pid));
+      if (!moved && moved.error().sys_errno != ESRCH) return moved;
+    }
   }
-  return {};
+  return fail(ErrorCode::kHost, "the control group never becomes empty: processes are made in it faster than they can be moved", "start wardenv in a group of its own");
 }
 
 }  // namespace

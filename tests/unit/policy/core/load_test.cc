@@ -109,7 +109,9 @@ TEST_CASE("policy: YAML that is not plain data is refused") {
       {"tools: {t: {}}\n---\na: 1\n", "only one document"}, {"tools: {t: {limits: [{counter: c, window: 010, max: 1}]}}\n", "different numbers"},
       {"tools: {t: {limits: [{counter: c, window: 0x10, max: 1}]}}\n", "different numbers"}, {"tools: {t: {limits: [{counter: c, window: .inf, max: 1}]}}\n", "different numbers"},
       {"tools: {t: {limits: [{counter: c, window: 1, max: 99999999999999999999}]}}\n", "out of range"}, {"tools:\n\tt: {}\n", "not YAML"}, {"tools: {t: {}\n", "not YAML"},
-      {"tools: {t: {}, t: {}}\n", "twice"}, {"tools: {~: {}}\n", "may not be empty"}, {"tools:\n  t:\n", "must be an object"}};
+      {"tools: {t: {}, t: {}}\n", "twice"}, {"tools: {~: {}}\n", "may not be empty"}, {"tools:\n  t:\n", "must be an object"},
+      {R"(tools: {t: {deny_if: [{arg: a, op: eq, value: "a\_b"}]}})", "write \\xa0"}, {R"(tools: {t: {deny_if: [{arg: a, op: eq, value: "\0\N"}]}})", "and \\x85"},
+      {R"(tools: {"\_": {}})", "no UTF-8"}};
   for (const auto& [text, word] : table) {
     INFO(text);
     CHECK_THAT(refused(head + text, Format::kYaml), Contains(word));
@@ -117,6 +119,7 @@ TEST_CASE("policy: YAML that is not plain data is refused") {
   CHECK_THAT(refused("version: 1\ndefault: deny\n"), Contains("/version: must be the string \"1\""));
   CHECK_THAT(refused(std::string(5000, '['), Format::kYaml), Contains("error"));
   CHECK(load("# a comment\n" + head + "tools: {'t': {}}\n", Format::kYaml) != nullptr);
+  CHECK(load(head + R"(tools: {t: {deny_if: [{arg: a, op: eq, value: "\xa0\x85\0\u00e4"}]}})", Format::kYaml) != nullptr);
 }
 
 TEST_CASE("policy: duplicate keys anywhere") {
