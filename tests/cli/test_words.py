@@ -67,6 +67,19 @@ class BadInputTest(WordsTest):
                 self.assertFalse(os.path.exists(self.scratch.path("ran")))
         self.assert_says_what_to_do(self.run_it("--no-venv", "--", ""), "no command")
 
+    def test_both_programs_have_the_same_words(self):
+        """`wardenv` itself and, where --config is given, wardenv-cli, which is built against another C library."""
+        loop, config = (os.path.join(self.scratch.root, name) for name in ("loop", "config.json"))
+        os.symlink("loop", loop)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("{}")
+        for workspace, word in ((loop, "Too many levels of symbolic links"), ("/" + "n" * 300, "File name too long"), ("/dev/null/x", "Not a directory")):
+            with self.subTest(word):
+                arguments = ["--no-venv", "--workspace", workspace, "--", "true"]
+                own, other = self.run_it(*arguments), self.run_it("--config", config, *arguments)
+                self.assert_says_what_to_do(own, word)
+                self.assertEqual(own.stderr, other.stderr)
+
     def test_configurations(self):
         for text, word in (("no: yaml", "can't be read as JSON"), ("[]", "can't be read as JSON"), ('{"grant": "a", "grant": "b"}', "can't be read as JSON"),
                            ('{"gran": "a"}', "unknown key `gran`")):

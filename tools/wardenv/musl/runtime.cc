@@ -266,7 +266,19 @@ void* __dso_handle = nullptr;   // of a program, which is never unloaded
 
 [[noreturn]] void __cxa_pure_virtual() { give_up("a pure virtual function was called"); }
 
-const char* strerrordesc_np(int number) { return strerror(number); }
+// An error is told in one way, whichever program met it: where musl has other words than glibc, of calls that are made here.
+const char* strerrordesc_np(int number) {
+  static constexpr struct { int number; const char* words; } kWords[] = {
+      {EIO, "Input/output error"}, {ECHILD, "No child processes"}, {ENOMEM, "Cannot allocate memory"}, {EBUSY, "Device or resource busy"},
+      {EXDEV, "Invalid cross-device link"}, {EMFILE, "Too many open files"}, {ENOTTY, "Inappropriate ioctl for device"}, {ESPIPE, "Illegal seek"},
+      {ENAMETOOLONG, "File name too long"}, {ELOOP, "Too many levels of symbolic links"}, {EOVERFLOW, "Value too large for defined data type"},
+      {ENOTSOCK, "Socket operation on non-socket"}, {EMSGSIZE, "Message too long"}, {EOPNOTSUPP, "Operation not supported"}, {ETIMEDOUT, "Connection timed out"},
+      {EUCLEAN, "Structure needs cleaning"}, {EDQUOT, "Disk quota exceeded"}};
+  for (const auto& item : kWords) {
+    if (item.number == number) return item.words;
+  }
+  return strerror(number);
+}
 
 const char* sigabbrev_np(int number) {
   static constexpr struct { int number; const char* name; } kNames[] = {
