@@ -5,15 +5,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
-#include <tuple>
 
-#include "engine/backstage.h"
 #include "engine/capture.h"
 #include "engine/conclude.h"
 #include "engine/egress/proxy.h"
@@ -24,6 +20,7 @@
 #include "engine/planted.h"
 #include "engine/run_loop.h"
 #include "engine/sight.h"
+#include "engine/slots.h"
 #include "engine/spec_builder.h"
 #include "engine/violations.h"
 #include "sandbox/base/standard_fds.h"
@@ -116,167 +113,38 @@ struct Question {
   }
 };
 
-// What of a request the beginning of its sandbox depends on. What is missing here costs runs their head start, nothing else: take_slot() compares
-// the steps themselves.
-using EarlyPart = std::tuple<sandbox::Network, sandbox::Limits, sandbox::Degradable, bool, sandbox::Walls, sandbox::Clock>;
-
-EarlyPart early_part(const RunRequest& request) {
-  return {request.network, request.limits, request.degradable, request.require_cgroup, request.walls, request.clock};
-}
-
-// A sandbox that was begun for this very run.
-struct Beginning {
-  std::vector<std::uint8_t> early{};
-  UniqueFd control;
-  EarlyPart of{};
-};
-
-// What of a run's plan may have been applied ahead of it, as bytes: for any run like it, and for one in the same places.
-struct Firsts {
-  std::vector<std::uint8_t> early;
-  std::vector<std::uint8_t> ready;   // empty: not for this run
-};
-
-// What the last runs were like: the next is taken to be like them.
-class Habit {
- public:
-  // `ready`: encode_ready() of a run's plan; `found`: whether a sandbox was made ready for it. True where the next one may be made ready, too: the run
-  // before had the same, and what was made ready for this one, if anything was, served.
-  bool again(const std::vector<std::uint8_t>& ready, bool found) {
-    const std::lock_guard lock(mutex_);
-    const bool same = last_ == ready;
-    if (!same) last_ = ready;
-    hoped_ = same && (found || !hoped_);
-    return hoped_;
-  }
-
-  void note_end(double wall_ms) { took_ms_ = wall_ms; }
-
-  // Runs that are over sooner need the next sandbox at once.
-  [[nodiscard]] bool is_long() const { return took_ms_ >= 4; }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::uint8_t> last_;
-  bool hoped_ = false;
-  std::atomic<double> took_ms_ = 0;
-};
-
-// What a sandbox takes from the plan to its command, which the launcher and the sandbox would otherwise share one CPU for.
-constexpr std::chrono::microseconds kStart{700};
-
 struct Engine::Impl {
   sandbox::HostFacts facts;
-  Beginning begun;                        // for the first run, see Engine::begin
-  std::optional<Sight> sight;             // and what it was begun with
-  std::optional<SystemView> unkept;       // what later runs would like to find
-  std::vector<Slot> over;                 // without backstage: put away before the next run, or once the launcher has ended
-  sandbox::LauncherClient launcher;
-  std::unique_ptr<Backstage> backstage;   // nullptr: nothing is done ahead
-  std::atomic<std::size_t> under_way = 0;
-  Habit habit;
+  std::optional<Sight> sight;         // what Engine::begin was called with
+  std::optional<SystemView> unkept;   // what later runs would like to find
+  Slots slots;
   std::atomic_flag swept;
 
-  Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), launcher(std::move(client)) {}
-
-  // For a single run: what its sandbox begins with is begun while its folders are still being looked at, if it was not begun before. Never
-  // fails: without it the run is made from nothing.
-  Beginning begin(const RunRequest& request, const SystemView& system) {
-    Beginning before = std::exchange(begun, {});
-    const bool faulty = request.fault.kind != wire::Fault::kNone;
-    if (before.control.valid() && before.of == early_part(request) && !faulty) return before;
-    auto plan = sandbox::compile(build_early_spec(request, system), facts);
-    if (!plan || plan->cgroup.kind == sandbox::CgroupKind::kV2 || faulty) return {};
-    auto early = encode_early(*plan);
-    if (!early) return {};
-    if (before.control.valid() && before.early == *early) return before;
-    before.control.reset();
-    auto control = launcher.prepare(*early, {});
-    if (!control) return {};
-    return {std::move(*early), std::move(*control), early_part(request)};
-  }
-
-  // What waits for a run that begins so; nothing where a fault is to happen in what is done ahead.
-  std::optional<Slot> take_ahead(const sandbox::LaunchPlan& plan, const Firsts& firsts) const {
-    if (backstage == nullptr) return std::nullopt;
-    const auto take = [&](const std::vector<std::uint8_t>& first, std::uint32_t steps) {
-      const bool faulty = plan.fault.kind != wire::Fault::kNone && plan.fault.step <= steps;
-      return first.empty() || faulty ? std::nullopt : backstage->take(plan.cgroup, first);
-    };
-    auto slot = take(firsts.ready, plan.ready_steps);
-    if (!slot) return take(firsts.early, plan.early_steps);
-    slot->ready = true;
-    return slot;
-  }
-
-  Result<Slot> take_slot(const sandbox::LaunchPlan& plan, const Firsts& firsts, Beginning beginning) {
-    if (auto slot = take_ahead(plan, firsts)) return std::move(*slot);
-    Slot slot;
-    if (beginning.control.valid() && firsts.early == beginning.early) slot.control = std::move(beginning.control);
-    if (plan.cgroup.kind == sandbox::CgroupKind::kNone) return slot;
-    auto leaf = backstage ? backstage->group_for(plan.cgroup) : sandbox::CgroupLeaf::create(facts.cgroup, plan.cgroup);
-    if (!leaf) return tl::unexpected(leaf.error());
-    slot.leaf = std::move(*leaf);
-    return slot;
-  }
-
-  // On the prepared sandbox of the slot, where it has one.
-  Status submit(Slot& slot, const std::vector<std::uint8_t>& plan, const sandbox::LaunchFds& fds) const {
-    if (slot.control.valid()) return launcher.submit_to(slot.control, plan, fds);
-    auto control = launcher.submit(plan, fds);
-    if (!control) return tl::unexpected(control.error());
-    slot.control = std::move(*control);
-    return {};
-  }
+  Impl(sandbox::HostFacts host, sandbox::LauncherClient client) : facts(std::move(host)), slots(facts, std::move(client)) {}
 
   Result<Launched> launch(const sandbox::LaunchPlan& plan, const RunRequest& request, Beginning beginning, const Question& question) {
     auto bytes = encode(plan);
     if (!bytes) return tl::unexpected(bytes.error());
-    auto firsts = encode_firsts(plan);
+    auto firsts = slots.firsts_of(plan);
     if (!firsts) return tl::unexpected(firsts.error());
     auto out = make_pipe();
     auto err = make_pipe();
     if (!out || !err) return tl::unexpected(!out ? out.error() : err.error());
     auto input = make_input(request);
     if (!input) return tl::unexpected(input.error());
-    auto slot = take_slot(plan, *firsts, std::move(beginning));
+    auto slot = slots.take(plan, *firsts, std::move(beginning));
     if (!slot) return tl::unexpected(slot.error());
     const bool held = question.cancelled() || (question.ask && !(question.answered && question.answered()));
     if (held) sandbox::hold(*bytes);
     else if (question.ask) WARDENV_TRY(question.ask());
-    WARDENV_TRY(submit(*slot, *bytes, {input->fd(), out->write.get(), err->write.get(), slot->leaf.join_fds()}));
+    WARDENV_TRY(slots.submit(*slot, *bytes, {input->fd(), out->write.get(), err->write.get(), slot->leaf.join_fds()}));
     const Status may = held && question.ask ? question.ask() : Status();
-    if (!may) return put_aside(std::move(*slot)), tl::unexpected(may.error());
+    if (!may) return slots.put_aside(std::move(*slot)), tl::unexpected(may.error());
     // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
     const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
-    if (backstage) want_next(std::move(*firsts), slot->ready, plan.cgroup);
+    slots.want_next(std::move(*firsts), slot->ready, plan.cgroup);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }
-
-  // No `ready` where nobody is to make one.
-  Result<Firsts> encode_firsts(const sandbox::LaunchPlan& plan) const {
-    auto early = encode_early(plan);
-    if (!early) return tl::unexpected(early.error());
-    if (!backstage || plan.ready_steps == 0) return Firsts{std::move(*early), {}};
-    auto ready = encode_ready(plan);
-    if (!ready) return tl::unexpected(ready.error());
-    return Firsts{std::move(*early), std::move(*ready)};
-  }
-
-  void want_next(Firsts firsts, bool found, const sandbox::CgroupPlan& cgroup) {
-    const bool again = !firsts.ready.empty() && habit.again(firsts.ready, found);
-    const std::size_t now = ++under_way;
-    const auto patience = now == 1 && habit.is_long() ? kStart : std::chrono::microseconds();
-    backstage->want({std::move(again ? firsts.ready : firsts.early), again, patience}, cgroup, now);
-  }
-
-  // A sandbox that nothing may enter.
-  void put_aside(Slot slot) {
-    ::shutdown(slot.control.get(), SHUT_WR);
-    dispose(std::move(slot));
-  }
-
-  void dispose(Slot slot) { backstage ? backstage->dispose(std::move(slot)) : over.push_back(std::move(slot)); }
 
   // What engines that died have left behind: at the start, or, for a single run, while it is under way and nobody waits for us.
   void sweep_once() {
@@ -286,34 +154,26 @@ struct Engine::Impl {
   Sight see() {
     auto begun_with = std::exchange(sight, std::nullopt);
     if (begun_with && begun_with->state == state_folder()) return std::move(*begun_with);
-    return look_at_system(backstage ? Ahead::kYes : Ahead::kNo);
+    return look_at_system(slots.are_ahead() ? Ahead::kYes : Ahead::kNo);
   }
 
   void end(Launched launched, const RunEnd& end) {
-    if (backstage) --under_way;
-    dispose({std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)});
-  }
-
-  // Nobody waits for it but who wants to run again.
-  void put_over_away() {
-    for (Slot& slot : over) put_away(slot);
-    over.clear();
+    slots.end({std::move(launched.channels.control), std::move(launched.leaf), leaves_group(end)});
   }
 
   // The launcher takes everything apart and ends, while we remove the groups of what it has let go of.
   void dismiss() {
     sweep_once();
-    begun = {};
+    slots.end_ahead();
     sight.reset();
-    backstage.reset();
-    launcher.dismiss();
+    slots.launcher().dismiss();
     if (const auto system = std::exchange(unkept, std::nullopt)) keep_view(*system);
   }
 
   void close() {
     dismiss();
-    put_over_away();
-    launcher.wait();
+    slots.put_over_away();
+    slots.launcher().wait();
   }
 };
 
@@ -349,16 +209,14 @@ Result<Engine> Engine::create(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>(std::move(*facts), std::move(*launcher));
   if (options.ahead == Ahead::kNo) return Engine(std::move(impl));
   impl->sweep_once();
-  auto backstage = make_backstage(impl->facts, impl->launcher);
-  if (!backstage) return tl::unexpected(backstage.error());
-  impl->backstage = std::move(*backstage);
+  WARDENV_TRY(impl->slots.work_ahead());
   return Engine(std::move(impl));
 }
 
 void Engine::begin(const RunRequest& request) {
-  if (impl_->backstage) return;
+  if (impl_->slots.are_ahead()) return;
   impl_->sight = look_at_system(Ahead::kNo);
-  impl_->begun = impl_->begin(request, impl_->sight->system);
+  impl_->slots.begin(request, impl_->sight->system);
 }
 
 RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
@@ -374,14 +232,14 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   if (const Status derived = add_presets(request, report); !derived) return failed(std::move(report), derived.error());
   const RepositoryWatch watch(request);
   const PlantWatch plants(request);
-  impl_->put_over_away();
+  impl_->slots.put_over_away();
   const Sight sight = impl_->see();
-  Beginning beginning = impl_->backstage ? Beginning() : impl_->begin(request, sight.system);
+  Beginning beginning = impl_->slots.are_ahead() ? Beginning() : impl_->slots.beginning_of(request, sight.system);
   auto proxy = make_proxy(request, io);
   if (!proxy) return failed(std::move(report), proxy.error());
   auto plan = make_plan(request, report.run_id, impl_->facts, sight.system);
   if (!plan) return failed(std::move(report), plan.error());
-  if (impl_->backstage || question.ask) pin_places(*plan);   // a sandbox that waits is asked whether all is still in its place
+  if (impl_->slots.are_ahead() || question.ask) pin_places(*plan);   // a sandbox that waits is asked whether all is still in its place
   if (const Status place = watch.make_place(); !place) return failed(std::move(report), place.error());
   auto launched = impl_->launch(*plan, request, std::move(beginning), question);
   impl_->sweep_once();
@@ -392,7 +250,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   launched->channels.proxy = proxy->get();
   const RunEnd end = run_to_end(launched->channels, io, launched->leaf, out, err, request.on_output_limit);
   report.usage = usage_of(end.last, end.cgroup, Clock::now() - begin);
-  impl_->habit.note_end(report.usage.wall_ms);
+  impl_->slots.note_end(report.usage.wall_ms);
   report.out = out.take();
   report.err = err.take();
   report.violations = describe_violations(end.denied);
@@ -405,7 +263,7 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   report.prepared_steps = end.last.prepared_steps;
   report.init_pid = end.last.pid;
   report.entered |= launched->let_in && (end.launcher_died || end.last.kind != wire::EventKind::kFailed);
-  if (!impl_->backstage && !sight.system.kept && request.fault.kind == wire::Fault::kNone) impl_->unkept = sight.system;
+  if (!impl_->slots.are_ahead() && !sight.system.kept && request.fault.kind == wire::Fault::kNone) impl_->unkept = sight.system;
   const bool by_view = failed_by_view(sight.system, *plan, end);
   impl_->end(std::move(*launched), end);
   report = conclude(std::move(report), *plan, end);
@@ -417,9 +275,9 @@ RunReport Engine::run(const RunRequest& asked, const RunIo& io) {
   return report;
 }
 
-int Engine::launcher_pid() const { return impl_->launcher.pid(); }
+int Engine::launcher_pid() const { return impl_->slots.launcher().pid(); }
 
-std::size_t Engine::sandboxes_ahead() const { return impl_->backstage ? impl_->backstage->ready() : 0; }
+std::size_t Engine::sandboxes_ahead() const { return impl_->slots.waiting(); }
 
 Result<std::string> Engine::plan_text(const RunRequest& request, const sandbox::IdRange& ids, Ahead ahead) {
   auto plan = make_plan(request, ids, ahead);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `wardenv` leaves to wardenv-cli, which it has become before any of this could be called (run_here.cc): a launcher that has to be started,
-// sandboxes that are begun ahead by a thread, named egress. Only what engine.cc names is here.
+// sandboxes that are begun ahead by a thread, named egress. Only what engine.cc and slots.cc name is here.
 #include <stdlib.h>
 
 #include "engine/backstage.h"
