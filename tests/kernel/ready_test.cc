@@ -12,6 +12,7 @@
 #include "engine/places.h"
 #include "tests/kernel/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 
 using namespace wardenv;
 using namespace wardenv::engine;
@@ -19,11 +20,6 @@ using namespace wardenv::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // How many steps a sandbox has behind it that is begun ahead for any run like this.
 std::uint32_t early_steps(const RunRequest& run) {

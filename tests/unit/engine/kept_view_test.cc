@@ -13,6 +13,7 @@
 
 #include "engine/kept_name.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 #include "tests/unit/engine/scratch.h"
 
 using namespace wardenv;
@@ -21,11 +22,6 @@ using namespace wardenv::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // A host of our own: a file, a folder that is mounted, and a link.
 class Host {
