@@ -3,74 +3,11 @@
 #include <algorithm>
 
 #include "sandbox/launch/first_steps.h"
-#include "sandbox/mount_order.h"
-#include "sandbox/plan.h"
-#include "tests/support/catch.h"
 #include "tests/support/golden.h"
+#include "tests/unit/sandbox/plans.h"
 
 using namespace wardenv;
 using namespace wardenv::sandbox;
-
-namespace {
-
-SandboxSpec small_spec() {
-  SandboxSpec spec;
-  spec.argv = {"python", "-c", "pass"};
-  spec.env = {"PATH=/srv/venv/bin:/usr/bin", "HOME=/home/wardenv"};
-  spec.cwd = "/srv/project";
-  spec.mounts = {{.source = "/usr", .target = "/usr", .stable = true},
-                 {.source = "/srv/project", .target = "/srv/project", .writable = Writable::kYes, .owner_mapped = true},
-                 {.source = "/srv/venv", .target = "/srv/venv", .owner_mapped = true},
-                 {.source = "/etc/ld.so.cache", .target = "/etc/ld.so.cache", .optional = true, .stable = true}};
-  spec.read_only_again = {"/srv/project/.git/config", "/srv/project/.git/hooks", "/srv/project/.envrc"};
-  spec.symlinks = {{"/bin", "usr/bin", true}, {"/usr/bin/x", "y"}, {"/srv/current", "venv"}};
-  spec.files = {{"/etc/passwd", "wardenv:x:1000:1000::/home/wardenv:/bin/sh\n"}};
-  return spec;
-}
-
-HostFacts root_facts() {
-  HostFacts facts;
-  facts.landlock_abi = 7;
-  facts.cpus = {0, 1, 2, 3};
-  facts.max_open_files = 4096;
-  facts.uid_range_first = 100'000;
-  facts.uid_range_count = 65'536;
-  facts.cgroup = {.kind = CgroupKind::kV1, .memory_dir = "/m", .pids_dir = "/p", .cpu_dir = "/c"};
-  return facts;
-}
-
-HostFacts user_facts() {
-  HostFacts facts = root_facts();
-  facts.uid = facts.gid = 1234;
-  facts.landlock_abi = 2;
-  facts.cgroup = {.why_not = "nothing is delegated"};
-  return facts;
-}
-
-enum class Devices { kKept, kOfTheHost };
-
-SandboxSpec with_kept_view(Devices devices) {
-  SandboxSpec spec = small_spec();
-  spec.mounts.back().kept = true;
-  spec.mounts.push_back({.source = "/etc/ssl/certs", .target = "/etc/ssl/certs", .optional = true, .stable = true});
-  spec.symlinks.push_back({"/etc/localtime", "../usr/share/zoneinfo/Etc/UTC", true});
-  spec.kept = {.path = "/state/views/x", .dev = {8, 11}, .etc = {8, 12}, .var = {8, 13}, .has_devices = devices == Devices::kKept};
-  return spec;
-}
-
-std::string text(const SandboxSpec& spec, const HostFacts& facts) {
-  auto plan = compile(spec, facts);
-  REQUIRE(plan);
-  return to_text(*plan);
-}
-
-std::size_t position(const LaunchPlan& plan, wire::Op op) {
-  auto at = std::find_if(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) { return step.op == op; });
-  REQUIRE(at != plan.steps.end());
-  return static_cast<std::size_t>(at - plan.steps.begin());
-}
-
-}  // namespace
 
 TEST_CASE("plans are as the golden files say") {
   CHECK(testing::compare_golden("plan/root-cgroup1.txt", text(small_spec(), root_facts())) == "");
@@ -78,9 +15,7 @@ TEST_CASE("plans are as the golden files say") {
   HostFacts v2 = user_facts();
   v2.cgroup = {.kind = CgroupKind::kV2, .memory_dir = "/sys/fs/cgroup/mine"};
   CHECK(testing::compare_golden("plan/user-cgroup2.txt", text(small_spec(), v2)) == "");
-  HostFacts resident = root_facts();
-  resident.shared_trees = true;
-  CHECK(testing::compare_golden("plan/root-shared.txt", text(small_spec(), resident)) == "");
+  CHECK(testing::compare_golden("plan/root-shared.txt", text(small_spec(), resident_facts())) == "");
   SandboxSpec host_network = small_spec();
   host_network.network = Network::kHost;
   host_network.clock = Clock::kOwnNamespace;
@@ -126,72 +61,6 @@ TEST_CASE("a plan survives its bytes") {
     again->enforced = plan->enforced;
     CHECK(*again == *plan);
   }
-}
-
-TEST_CASE("only root's resident launcher shares a tree, and only where nothing of the run lies in it") {
-  HostFacts facts = root_facts();
-  facts.shared_trees = true;
-  const auto shares = [&](const SandboxSpec& spec) {
-    const auto plan = compile(spec, facts);
-    REQUIRE(plan);
-    return std::any_of(plan->steps.begin(), plan->steps.end(), [](const PlanStep& step) { return step.op == wire::Op::kTree; });
-  };
-  CHECK(shares(small_spec()));
-  for (const char* target : {"/etc/wardenv/ca.pem", "/etc", "/var/lib/x", "/dev/x"}) {
-    SandboxSpec spec = small_spec();
-    spec.mounts.push_back({.source = "/srv/x", .target = target});
-    INFO(target);
-    CHECK_FALSE(shares(spec));
-  }
-  SandboxSpec linked = small_spec();
-  linked.symlinks.push_back({"/var/current", "/srv/project"});
-  CHECK_FALSE(shares(linked));
-  SandboxSpec home = small_spec();
-  home.home = "/var/home";
-  CHECK_FALSE(shares(home));
-  SandboxSpec in_root = small_spec();
-  in_root.symlinks.push_back({"/current", "/srv/project"});
-  CHECK_FALSE(shares(in_root));
-  SandboxSpec through_link = small_spec();
-  through_link.mounts.push_back({.source = "/srv/x", .target = "/bin/x"});
-  CHECK_FALSE(shares(through_link));
-  SandboxSpec over_home = small_spec();
-  over_home.mounts.push_back({.source = "/srv/x", .target = "/home"});
-  CHECK_FALSE(shares(over_home));
-  facts.uid = 1234;
-  CHECK_FALSE(shares(small_spec()));
-}
-
-TEST_CASE("a folder in the root that is shared is the run's own, unless it is one of its mounts; what may be a file there is not shared") {
-  SandboxSpec spec = small_spec();
-  const std::vector<std::string> taken = {"/proc"};
-  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/srv", false}});
-  spec.mounts.push_back({.source = "/x", .target = "/tmp/x"});
-  spec.mounts.push_back({.source = "/x", .target = spec.home + "/x"});
-  spec.mounts.push_back({.source = "/x", .target = "/usr/lib/x"});
-  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/srv", false}});
-  spec.mounts.push_back({.source = "/x", .target = "/home/someone/x"});
-  CHECK(own_tops(spec, taken) == std::vector<Top>{{"/home", false}, {"/srv", false}});
-  spec.mounts.push_back({.source = "/x", .target = "/data"});
-  CHECK_FALSE(own_tops(spec, taken));
-  const std::vector<Top> with_data{{"/data", true}, {"/home", false}, {"/srv", false}};
-  SandboxSpec by_folder = spec;
-  by_folder.cwd = "/data";
-  CHECK(own_tops(by_folder, taken) == with_data);
-  SandboxSpec by_path = spec;
-  by_path.env = {"PATH=/usr/bin:/data/bin"};
-  CHECK(own_tops(by_path, taken) == with_data);
-  SandboxSpec by_mount = spec;
-  by_mount.mounts.push_back({.source = "/x", .target = "/data/x/y"});
-  CHECK(own_tops(by_mount, taken) == with_data);
-  by_mount.mounts.push_back({.source = "/x", .target = "/proc/x"});
-  CHECK_FALSE(own_tops(by_mount, taken));
-}
-
-HostFacts resident_facts() {
-  HostFacts facts = root_facts();
-  facts.shared_trees = true;
-  return facts;
 }
 
 TEST_CASE("what is applied ahead depends on nothing of the single run but, where the root is shared, on the names of the folders in it") {
@@ -362,96 +231,4 @@ TEST_CASE("the report says who holds what") {
   CHECK(to_string(user->enforced.cpu) == "affinity");
   CHECK(user->enforced.landlock_abi == 2);
   CHECK(user->enforced.seccomp);
-}
-
-namespace {
-
-bool has_step(const LaunchPlan& plan, wire::Op op, const std::string& path) {
-  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) { return step.op == op && step.text == path; });
-}
-
-}  // namespace
-
-TEST_CASE("each place is either kept or made, with all that belongs there") {
-  for (const bool dev : {false, true}) {
-    for (const bool etc : {false, true}) {
-      for (const bool var : {false, true}) {
-        for (const HostFacts& facts : {root_facts(), user_facts()}) {
-          SandboxSpec spec = with_kept_view(Devices::kOfTheHost);
-          if (!dev) spec.kept->dev = {};
-          if (!etc) spec.kept->etc = {};
-          if (!var) spec.kept->var = {};
-          const auto plan = compile(spec, facts);
-          REQUIRE(plan);
-          INFO(to_text(*plan));
-          CHECK(has_step(*plan, wire::Op::kAttach, "/etc") == etc);
-          CHECK(has_step(*plan, wire::Op::kFile, "/etc/passwd") != etc);
-          CHECK(has_step(*plan, wire::Op::kSymlink, "/etc/localtime") != etc);
-          CHECK(has_step(*plan, wire::Op::kAttach, "/etc/ld.so.cache") != etc);
-          CHECK(has_step(*plan, wire::Op::kAttach, "/etc/ssl/certs"));
-          CHECK(has_step(*plan, wire::Op::kAttach, "/dev") == dev);
-          CHECK(has_step(*plan, wire::Op::kSymlink, "/dev/fd") != dev);
-          CHECK(has_step(*plan, wire::Op::kAttach, "/dev/null"));
-          CHECK(has_step(*plan, wire::Op::kAttach, "/dev/shm") == dev);
-          CHECK(has_step(*plan, wire::Op::kRebind, "/dev/shm") != dev);
-          CHECK(has_step(*plan, wire::Op::kAttach, "/var") == var);
-          CHECK(has_step(*plan, wire::Op::kFile, "/var/none") != var);
-          CHECK(has_step(*plan, wire::Op::kRebind, "/var/none") != var);
-        }
-      }
-    }
-  }
-}
-
-TEST_CASE("what is kept is read-only, is one folder and no other, and comes before what lies in it") {
-  const auto plan = compile(with_kept_view(Devices::kKept), root_facts());
-  REQUIRE(plan);
-  for (const PlanStep& step : plan->steps) {
-    if (step.op != wire::Op::kOpenTree || !step.text.starts_with("/state/")) continue;
-    INFO(step.text);
-    CHECK((step.b & 0x3) == 0x3);                                         // read-only, nosuid
-    CHECK((step.b & 0x4) == (step.text.ends_with("/dev") ? 0U : 0x4U));   // nodev
-    CHECK(step.a >= 11);
-    CHECK(step.c == 8);
-    CHECK((step.flags & wire::kFlagOptional) == 0);
-  }
-  const auto attached = [&](const std::string& path) {
-    return std::find_if(plan->steps.begin(), plan->steps.end(), [&](const PlanStep& step) { return step.op == wire::Op::kAttach && step.text == path; });
-  };
-  CHECK(attached("/etc") < attached("/etc/ssl/certs"));
-  CHECK(attached("/dev") < attached("/dev/shm"));
-}
-
-TEST_CASE("a kept device that the watchdog could not count gives way to another") {
-  const SandboxSpec spec = with_kept_view(Devices::kKept);
-  const auto with_groups = compile(spec, root_facts());
-  HostFacts watched = root_facts();
-  watched.cgroup = {.why_not = "none"};
-  const auto without = compile(spec, watched);
-  REQUIRE(with_groups);
-  REQUIRE(without);
-  CHECK_FALSE(has_step(*with_groups, wire::Op::kAttach, "/dev/zero"));
-  CHECK(has_step(*without, wire::Op::kAttach, "/dev/zero"));
-  CHECK(has_step(*without, wire::Op::kOpenTree, "/dev/full"));
-  CHECK_FALSE(has_step(*without, wire::Op::kAttach, "/dev/null"));
-}
-
-TEST_CASE("where something of the run lies in a place, that is made, not kept") {
-  for (const std::string place : {"/dev", "/etc", "/var"}) {
-    SandboxSpec spec = with_kept_view(Devices::kKept);
-    spec.mounts.push_back({.source = "/srv/x", .target = place + "/of/the/run"});
-    const auto plan = compile(spec, user_facts());
-    REQUIRE(plan);
-    CHECK_FALSE(has_step(*plan, wire::Op::kAttach, place));
-    CHECK(has_step(*plan, wire::Op::kAttach, place == "/etc" ? "/dev" : "/etc"));
-  }
-}
-
-TEST_CASE("a tree of all runs is used rather than what is kept") {
-  HostFacts resident = root_facts();
-  resident.shared_trees = true;
-  const auto with = compile(with_kept_view(Devices::kKept), resident);
-  REQUIRE(with);
-  CHECK(has_step(*with, wire::Op::kFile, "/etc/passwd"));
-  CHECK(std::none_of(with->steps.begin(), with->steps.end(), [](const PlanStep& step) { return step.text.starts_with("/state/"); }));
 }
