@@ -4,6 +4,8 @@
 //   wardenv-stores consume FILE CALL.json           prints "taken ID" or "none"
 //   wardenv-stores webhook URL SECRET_ENV BODY      prints "sent" or what went wrong
 //   wardenv-stores reserve STORE KEY WINDOW_MS MAX sliding|fixed    STORE: a file or a Redis URL; prints "granted" or "refused"
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -69,7 +71,8 @@ int webhook(char** argv) {
     sender.send(argv[4]);
   }
   if (sent) std::puts("sent");
-  return 0;
+  std::fflush(stdout);
+  ::_exit(0);   // the sender's thread may still be ending, and leaks are looked for at any other end
 }
 
 }  // namespace
