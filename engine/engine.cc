@@ -3,12 +3,12 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 
+#include "engine/cancel.h"
 #include "engine/capture.h"
 #include "engine/conclude.h"
 #include "engine/egress/proxy.h"
@@ -93,10 +93,7 @@ struct Question {
   std::function<bool()> answered;
   int cancel_fd = -1;
 
-  [[nodiscard]] bool cancelled() const {
-    pollfd state{cancel_fd, POLLIN, 0};
-    return cancel_fd >= 0 && ::poll(&state, 1, 0) == 1;
-  }
+  [[nodiscard]] bool cancelled() const { return is_cancelled(cancel_fd); }
 };
 
 struct Engine::Impl {

@@ -136,7 +136,8 @@ struct RunIo {
   OutputSink on_stdout;
   OutputSink on_stderr;
   // Asked once, while the sandbox is made and nothing of the command is in it: whether it may be entered. So a caller can judge, count and write
-  // down meanwhile. An error ends the run with it: nothing of the command was ever executed. The wall time begins with the answer.
+  // down meanwhile. An error ends the run with it: nothing of the command was ever executed. The wall time begins with the answer, which is waited for
+  // also where the run is cancelled meanwhile: who waits for somebody in it watches `cancel_fd` there, too (Gate::admit does).
   std::function<Status()> may_enter;
   // Whether that would answer at once: then it is asked before the sandbox is made, which does not have to wait for a word more. May be empty.
   std::function<bool()> answered;

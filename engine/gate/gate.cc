@@ -2,6 +2,8 @@
 // Gate: admits calls, and finishes them.
 #include "engine/gate/gate.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 #include <mutex>
@@ -106,8 +108,8 @@ Result<std::shared_ptr<Gate>> Gate::open(const GateOptions& options) {
 
 Status Gate::prepare() { return impl_->stores.prepare(); }
 
-Admission Gate::admit(const ToolCall& call) {
-  Judging judging{.call = call, .edition = impl_->source->edition()};
+Admission Gate::admit(const ToolCall& call, int cancel_fd) {
+  Judging judging{.call = call, .edition = impl_->source->edition(), .cancel_fd = cancel_fd};
   judging.admission.run_id = call.run_id.empty() ? new_run_id() : call.run_id;
   judging.pending = std::make_shared<Admission::Pending>();
   judging.pending->edition = judging.edition;
@@ -264,6 +266,11 @@ RunReport refusal(const Admission& admission) {
   const bool waits = admission.decision.effect == Effect::kRequireApproval;
   report.outcome = waits ? Outcome::kApprovalRequired : Outcome::kDenied;
   report.exit_status = waits ? 75 : 77;
+  if (admission.cancelled) {
+    report.outcome = Outcome::kCancelled;
+    report.signal = SIGKILL;
+    report.exit_status = 128 + SIGKILL;
+  }
   report.decision = DecisionSummary{std::string(to_string(admission.decision.effect)), admission.decision.rule, admission.decision.reason};
   return report;
 }

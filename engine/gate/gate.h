@@ -49,6 +49,7 @@ struct Admission {
   std::string run_id{};
   std::string approval_id{};                             // with kRequireApproval: what a person approves
   std::optional<std::chrono::milliseconds> retry_after;  // where a quota refused and will be free again
+  bool cancelled = false;                                // the caller did not wait for a hook: a denial with the rule "(cancelled)"
   struct Pending;
   std::shared_ptr<Pending> pending{};                    // null where nothing was allowed
 
@@ -70,7 +71,8 @@ class Gate {
   Status prepare();
 
   // Judges in the order of policy.md. Thread-safe; never fails: what can't be judged, counted or written down is a denial that says so.
-  Admission admit(const ToolCall& call);
+  // Once `cancel_fd` (-1: none; not owned) is readable no hook is waited for any more: what it would have said is taken for a no. Other waits go on.
+  Admission admit(const ToolCall& call, int cancel_fd = -1);
 
   // A call that was refused before it could be judged: written down as any other denial.
   Admission refuse(const ToolCall& call, std::string rule, std::string reason);
@@ -125,7 +127,7 @@ class Gate {
   std::unique_ptr<Impl> impl_;
 };
 
-// The report of a call that was not allowed: outcome denied (exit status 77) or approval_required (75).
+// The report of a call that was not allowed: outcome denied (exit status 77), approval_required (75), or cancelled (as a run that was never entered).
 RunReport refusal(const Admission& admission);
 
 }  // namespace wardenv::engine

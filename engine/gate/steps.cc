@@ -134,7 +134,9 @@ bool Steps::ask_hooks(Judging& judging) {
   for (const policy::HookSpec& spec : document.hooks) {
     if (spec.event != policy::HookEvent::kBeforeRun) continue;
     if (event.empty()) event = hook_event_json(event_of(judging.call, judging.admission.run_id, judging.admission.decision.profile));
-    const HookAnswer answer = ask(to_hook(spec), event);
+    const HookAnswer answer = ask(to_hook(spec), event, judging.cancel_fd);
+    judging.admission.cancelled = answer.cancelled;
+    if (answer.cancelled) return judging.no("(cancelled)", answer.reason);
     if (answer.decision == HookDecision::kDeny) return judging.no(spec.pointer, answer.reason);
     if (answer.decision == HookDecision::kRequireApproval) require_approval(judging, spec.pointer, answer.reason);
   }
@@ -251,6 +253,7 @@ std::optional<std::string> Steps::ask_after(const Admission& admission, std::str
     HookEvent event = event_of(pending.call, admission.run_id, admission.decision.profile);
     event.event = "after_run";
     event.outcome = outcome;
+    // Not for a cancel to cut short: of a run that was cancelled there is output, too.
     const HookAnswer answer = ask(to_hook(spec), hook_event_json(event));
     if (answer.decision != HookDecision::kAbstain && answer.decision != HookDecision::kAllow) return answer.reason;
   }

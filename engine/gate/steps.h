@@ -31,6 +31,7 @@ struct Admission::Pending {
 struct Judging {
   const ToolCall& call;
   std::shared_ptr<const Edition> edition;
+  int cancel_fd = -1;   // see Gate::admit
   Admission admission{};
   std::shared_ptr<Admission::Pending> pending{};
 

@@ -7,6 +7,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "engine/cancel.h"
 #include "engine/hooks/answer.h"
 #include "engine/hooks/program.h"
 #include "engine/post/post.h"
@@ -23,25 +24,29 @@ HookAnswer deny(const Hook& hook, const std::string& what) {
   return {HookDecision::kDeny, "hook `" + hook.name + "` did not judge: " + what, hook.name};
 }
 
+HookAnswer cancelled(const Hook& hook) {
+  return {HookDecision::kDeny, "the call was cancelled while hook `" + hook.name + "` was asked; nothing was done", hook.name, true};
+}
+
 // The body of the answer of an OPA server, at `hook.http`.
-Result<std::string> ask_http(const Hook& hook, const std::string& event_json, steady_clock::time_point deadline) {
+Result<std::string> ask_http(const Hook& hook, const std::string& event_json, steady_clock::time_point deadline, int cancel_fd) {
   const auto as_subject = [](const Error& error) { return fail(error.code, "it " + error.message, error.hint); };
   const auto url = post::parse_url(hook.http, post::Schemes::kHttp);
   if (!url) return as_subject(url.error());
-  auto answer = post::send(*url, {.headers = {}, .body = "{\"input\":" + event_json + "}"}, deadline, hooks::kMaxAnswerBytes);
+  auto answer = post::send(*url, {.headers = {}, .body = "{\"input\":" + event_json + "}"}, deadline, hooks::kMaxAnswerBytes, cancel_fd);
   if (!answer) return as_subject(answer.error());
   if (answer->status != 200) return fail(ErrorCode::kHost, "it answered with HTTP status " + std::to_string(answer->status));
   return std::move(answer->body);
 }
 
-Result<HookAnswer> put_question(const Hook& hook, const std::string& event_json) {
+Result<HookAnswer> put_question(const Hook& hook, const std::string& event_json, int cancel_fd) {
   const auto deadline = steady_clock::now() + hook.timeout;
   if (hook.run.empty() == hook.http.empty()) return fail(ErrorCode::kBadInput, "it is neither a program nor a URL");
   if (hook.http.empty()) {
-    const auto output = hooks::ask_program(hook.run, event_json, deadline, hooks::kMaxAnswerBytes);
+    const auto output = hooks::ask_program(hook.run, event_json, deadline, hooks::kMaxAnswerBytes, cancel_fd);
     return output ? hooks::read_program_answer(*output) : tl::unexpected(output.error());
   }
-  const auto body = ask_http(hook, event_json, deadline);
+  const auto body = ask_http(hook, event_json, deadline, cancel_fd);
   return body ? hooks::read_http_answer(*body) : tl::unexpected(body.error());
 }
 
@@ -63,9 +68,11 @@ std::string hook_event_json(const HookEvent& event) try {
   return {};
 }
 
-HookAnswer ask(const Hook& hook, const std::string& event_json) try {
+HookAnswer ask(const Hook& hook, const std::string& event_json, int cancel_fd) try {
   if (event_json.empty()) return deny(hook, "the call can't be put to it as JSON");
-  auto answer = put_question(hook, event_json);
+  if (is_cancelled(cancel_fd)) return cancelled(hook);
+  auto answer = put_question(hook, event_json, cancel_fd);
+  if (!answer && is_cancelled(cancel_fd)) return cancelled(hook);
   if (!answer) return deny(hook, answer.error().message);
   answer->hook = hook.name;
   if (answer->reason.empty() && answer->decision > HookDecision::kAllow) answer->reason = "hook `" + hook.name + "` says so";

@@ -36,12 +36,14 @@ struct HookAnswer {
   HookDecision decision = HookDecision::kDeny;
   std::string reason{};   // one line, control characters replaced, at most 1 KiB; where the hook failed: what it did, never what was in its answer
   std::string hook{};     // its name
+  bool cancelled = false; // with kDeny: nobody waited for what it would have said
   bool operator==(const HookAnswer&) const = default;
 };
 
 // Asks one hook and waits for its answer, at most its timeout. No answer, a bad one (not JSON, unknown decision, duplicate keys, too long), a
-// failing exit status or a time-out is kDeny. A program is killed with its process group before this returns. Thread-safe.
-HookAnswer ask(const Hook& hook, const std::string& event_json);
+// failing exit status or a time-out is kDeny; so is, at once, a `cancel_fd` that becomes readable before the whole answer is there. A program is killed
+// with its process group before this returns, a connection closed. Thread-safe.
+HookAnswer ask(const Hook& hook, const std::string& event_json, int cancel_fd = -1);
 
 // A bare name is looked up where the system's programs are, never in the caller's PATH. One that is not there stays as it is: it denies.
 std::string hook_program(const std::string& name);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
 #include <optional>
 
 #include "sandbox/base/unique_fd.h"
@@ -141,15 +142,16 @@ bool take(int fd, std::string& output, std::size_t max_bytes, bool& open) {
 }
 
 // Hears the program out: until it has ended, whatever else may still hold its output.
-Status hear(const Program& program, int out, Deadline deadline, std::size_t max_bytes, std::string& output) {
+Status hear(const Program& program, int out, Deadline deadline, std::size_t max_bytes, int cancel_fd, std::string& output) {
   for (bool open = true, ended = false; !ended;) {
-    pollfd fds[] = {{program.pidfd(), POLLIN, 0}, {open ? out : -1, POLLIN, 0}};
+    pollfd fds[] = {{program.pidfd(), POLLIN, 0}, {open ? out : -1, POLLIN, 0}, {cancel_fd, POLLIN, 0}};
     const int left = milliseconds_until(deadline);
-    const int ready = ::poll(fds, 2, left);
+    const int ready = ::poll(fds, std::size(fds), left);
     if (ready < 0 && errno != EINTR) return fail_errno(ErrorCode::kHost, "poll");
     if (ready == 0 && milliseconds_until(deadline) == 0) return fail(ErrorCode::kHost, "it took too long");
     ended = ready > 0 && fds[0].revents != 0;
     if (open && !take(out, output, max_bytes, open)) return fail(ErrorCode::kHost, "its answer is too long");
+    if (ready > 0 && fds[2].revents != 0 && !ended) return fail(ErrorCode::kHost, "it was not waited for");
     if (std::chrono::steady_clock::now() >= deadline && !ended) return fail(ErrorCode::kHost, "it took too long");
   }
   return {};
@@ -157,7 +159,7 @@ Status hear(const Program& program, int out, Deadline deadline, std::size_t max_
 
 }  // namespace
 
-Result<std::string> ask_program(const std::vector<std::string>& argv, const std::string& input, Deadline deadline, std::size_t max_bytes) {
+Result<std::string> ask_program(const std::vector<std::string>& argv, const std::string& input, Deadline deadline, std::size_t max_bytes, int cancel_fd) {
   if (argv.empty() || !argv[0].starts_with('/')) return fail(ErrorCode::kBadInput, "its program is not an absolute path");
   auto in = file_with(input);
   if (!in) return tl::unexpected(in.error());
@@ -171,7 +173,7 @@ Result<std::string> ask_program(const std::vector<std::string>& argv, const std:
   if (program->pidfd() < 0) return fail_errno(ErrorCode::kHost, "pidfd_open");
   theirs.reset();
   std::string output;
-  WARDENV_TRY(hear(*program, out.get(), deadline, max_bytes, output));
+  WARDENV_TRY(hear(*program, out.get(), deadline, max_bytes, cancel_fd, output));
   if (!program->end()) return fail(ErrorCode::kHost, "it failed");
   return output;
 }

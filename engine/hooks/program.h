@@ -14,7 +14,8 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 // What `argv` writes to its standard output, with `input` on its standard input. Its folder is "/", its environment PATH and LANG, its standard
 // error /dev/null; nothing else is inherited, and it leads a session of its own. Whatever is left of its process group is killed, also
-// after it ended by itself. Errors: it could not be started, ended with another status than 0, wrote more than `max_bytes`, or took too long.
-Result<std::string> ask_program(const std::vector<std::string>& argv, const std::string& input, Deadline deadline, std::size_t max_bytes);
+// after it ended by itself. Errors: it could not be started, ended with another status than 0, wrote more than `max_bytes`, took too long, or had not
+// ended when `cancel_fd` (-1: none) became readable.
+Result<std::string> ask_program(const std::vector<std::string>& argv, const std::string& input, Deadline deadline, std::size_t max_bytes, int cancel_fd);
 
 }  // namespace wardenv::engine::hooks

@@ -11,10 +11,15 @@
 #include <optional>
 #include <thread>
 
+#include "engine/cancel.h"
+
 namespace wardenv::engine::post {
 namespace {
 
 using boost::asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLookAgain{25};   // how soon a wait hears that it was cancelled
 
 struct Lookup {
   std::mutex mutex{};
@@ -42,7 +47,9 @@ Endpoints ask_system(const std::string& host, const std::string& port) {
 
 }  // namespace
 
-Result<Endpoints> look_up(const Url& url, Deadline deadline) {
+Deadline next_look(Deadline deadline, int cancel_fd) { return cancel_fd < 0 ? deadline : std::min(deadline, Clock::now() + kLookAgain); }
+
+Result<Endpoints> look_up(const Url& url, Deadline deadline, int cancel_fd) {
   boost::system::error_code not_numeric;
   const auto address = boost::asio::ip::make_address(url.host, not_numeric);
   if (!not_numeric) return Endpoints{{address, static_cast<std::uint16_t>(std::stoul(url.port))}};
@@ -54,7 +61,7 @@ Result<Endpoints> look_up(const Url& url, Deadline deadline) {
     lookup->done.notify_one();
   }).detach();
   std::unique_lock lock(lookup->mutex);
-  lookup->done.wait_until(lock, deadline, [&lookup] { return lookup->found.has_value(); });
+  while (!lookup->found && Clock::now() < deadline && !is_cancelled(cancel_fd)) lookup->done.wait_until(lock, next_look(deadline, cancel_fd));
   if (!lookup->found) return fail(ErrorCode::kHost, "took too long: its name was not resolved");
   if (lookup->found->empty()) return fail(ErrorCode::kHost, "has a name that can't be resolved");
   return std::move(*lookup->found);

@@ -9,6 +9,7 @@
 #include <boost/beast/ssl.hpp>
 #include <exception>
 
+#include "engine/cancel.h"
 #include "engine/post/lookup.h"
 
 namespace wardenv::engine::post {
@@ -26,8 +27,9 @@ struct Exchange {
   asio::io_context context{1};
   beast::tcp_stream* stream = nullptr;
   Deadline deadline{};
+  int cancel_fd = -1;   // looked at now and then: asio would make it non-blocking for all who hold it
 
-  // Runs one asynchronous operation until it is over or the deadline has passed.
+  // Runs one asynchronous operation until it is over, the deadline has passed or all was cancelled.
   template <typename Begin>
   Status step(const char* what, const Begin& begin) {
     boost::system::error_code result;
@@ -37,7 +39,7 @@ struct Exchange {
       done = true;
     });
     context.restart();
-    context.run_until(deadline);
+    while (!context.stopped() && std::chrono::steady_clock::now() < deadline && !is_cancelled(cancel_fd)) context.run_one_until(next_look(deadline, cancel_fd));
     if (!done) {
       stream->close();
       context.restart();
@@ -105,10 +107,10 @@ Result<Answer> send_tls(Exchange& exchange, const Url& url, const Endpoints& end
 
 }  // namespace
 
-Result<Answer> send(const Url& url, const Message& message, Deadline deadline, std::size_t max_bytes) try {
-  const auto endpoints = look_up(url, deadline);
+Result<Answer> send(const Url& url, const Message& message, Deadline deadline, std::size_t max_bytes, int cancel_fd) try {
+  const auto endpoints = look_up(url, deadline, cancel_fd);
   if (!endpoints) return tl::unexpected(endpoints.error());
-  Exchange exchange{.deadline = deadline};
+  Exchange exchange{.deadline = deadline, .cancel_fd = cancel_fd};
   const Request request = request_for(url, message);
   if (url.scheme == Url::Scheme::kHttps) return send_tls(exchange, url, *endpoints, request, max_bytes);
   return send_plain(exchange, *endpoints, request, max_bytes);

@@ -40,7 +40,8 @@ struct Answer {
 };
 
 // No proxy, no redirect; certificates are checked against the system's and the host's name. `max_bytes`: of the answer's body; 0: it is not read.
+// It is given up soon after `cancel_fd` (-1: none) has become readable.
 // The error's message is what follows a subject: "can't be reached: …", "took too long".
-Result<Answer> send(const Url& url, const Message& message, std::chrono::steady_clock::time_point deadline, std::size_t max_bytes);
+Result<Answer> send(const Url& url, const Message& message, std::chrono::steady_clock::time_point deadline, std::size_t max_bytes, int cancel_fd = -1);
 
 }  // namespace wardenv::engine::post

@@ -2,7 +2,6 @@
 // Jobs: one thread each, as many as the limits allow.
 #include "engine/project/jobs.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "engine/cancel.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
@@ -61,11 +61,6 @@ Result<std::string> new_id() {
     id += hex;
   }
   return id;
-}
-
-bool is_readable(int fd) {
-  pollfd item{fd, POLLIN, 0};
-  return fd >= 0 && ::poll(&item, 1, 0) > 0;
 }
 
 struct Job {
@@ -239,7 +234,7 @@ Result<JobStatus> Jobs::status(const std::string& owner, std::string_view id, co
   if (job == nullptr) return unknown();
   const auto deadline = Clock::now() + query.wait;
   const auto has_news = [&] { return job->state == JobState::kEnded || job->out.total() > query.stdout_from || job->err.total() > query.stderr_from; };
-  while (!has_news() && Clock::now() < deadline && !is_readable(query.cancel_fd)) {
+  while (!has_news() && Clock::now() < deadline && !is_cancelled(query.cancel_fd)) {
     impl_->changed.wait_until(lock, std::min(deadline, Clock::now() + kLookAgain));
   }
   return JobStatus{summary_of(*job), job->out.part(query.stdout_from, query.max_bytes), job->err.part(query.stderr_from, query.max_bytes), job->report};

@@ -347,6 +347,61 @@ class Ends(Project):
                 connection.close()
                 self.gone(token)
 
+    def waiting_hook(self):
+        """A policy whose hook waits until it is let go; where it says that it was asked, and where it is let go."""
+        pid, go, hook = (os.path.join(self.root, name) for name in ("pid", "go", "hook"))
+        with open(hook, "w") as file:
+            file.write(f"#!{sys.executable} -I\nimport os, time\nopen({pid + '.new'!r}, 'w').write(str(os.getpid()))\nos.rename({pid + '.new'!r}, {pid!r})\n"
+                       f"until = time.monotonic() + 300\nwhile not os.path.exists({go!r}) and time.monotonic() < until: time.sleep(0.01)\nprint('{{\"decision\": \"allow\"}}')\n")
+        os.chmod(hook, 0o755)
+        hooks = [{"name": "slow", "event": "before_run", "run": [hook], "timeout": "10m"}]
+        rules = {tool: {"limits": [{"counter": tool, "window": "day", "max": 1}]} for tool in ("run_in_venv", "write_file")}
+        return {**ALLOW, "tools": rules, "hooks": hooks}, pid, go
+
+    def asked(self, pid):
+        self.assertTrue(wt.eventually(lambda: os.path.exists(pid)), "the hook was not asked")
+        with open(pid) as file:
+            found = int(file.read())
+        os.unlink(pid)
+        return found
+
+    def test_a_cancelled_call_does_not_wait_for_a_hook(self):
+        policy, pid, go = self.waiting_hook()
+        server = self.serve(policy)
+        server.open()
+        tools = (("run_in_venv", self.in_venv("touch", "ran")), ("write_file", {"current_working_dir": self.workspace, "path": "ran", "content": ""}))
+        for tool, arguments in tools:
+            with self.subTest(tool):
+                server.send(request("tools/call", {"name": tool, "arguments": arguments}, tool))
+                hook = self.asked(pid)
+                server.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": tool}})
+                self.assertTrue(wt.eventually(lambda: not os.path.exists(f"/proc/{hook}")), "the hook lives on")
+                self.assertEqual(server.ask(request("ping", id="after " + tool))["result"], {})
+                self.assertFalse([each for each in server.seen if each.get("id") == tool], "it was answered")
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+        with open(go, "w"):
+            pass
+        for tool, arguments in tools:   # the control: nothing was counted
+            answer = server.ask(request("tools/call", {"name": tool, "arguments": arguments}, "again " + tool))
+            self.assertFalse(answer["result"].get("isError"), answer)
+            self.assertTrue(os.path.exists(os.path.join(self.workspace, "ran")))
+            os.unlink(os.path.join(self.workspace, "ran"))
+        log = wt.execute([wt.WARDENV, "audit", "show", "--json"], env=wt.environment(state=os.path.join(self.root, "state"))).stdout
+        records = [(record["tool"], record["decision"], record["rule"]) for record in map(json.loads, log.splitlines()) if record["event"] == "admit"]
+        self.assertEqual(records[:2], [(tool, "deny", "(cancelled)") for tool, _ in tools])
+        self.assertEqual([decision for _, decision, _ in records[2:]], ["allow"] * 2)
+
+    def test_the_end_of_the_server_is_the_end_of_its_hooks(self):
+        policy, pid, _ = self.waiting_hook()
+        for how in (lambda server: server.process.send_signal(signal.SIGTERM), lambda server: server.process.stdin.close()):
+            server = self.serve(policy)
+            server.send(call("run_in_venv", self.in_venv("touch", "ran")))
+            hook = self.asked(pid)
+            how(server)
+            self.assertTrue(wt.eventually(lambda: not os.path.exists(f"/proc/{hook}")), "the hook lives on")
+            self.assertEqual(server.process.wait(SOON), 0)
+        self.assertFalse(os.path.exists(os.path.join(self.workspace, "ran")))
+
     def test_http_end_of_a_session(self):
         server = self.serve_http(ALLOW)
         head = server.session()

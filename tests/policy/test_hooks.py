@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hooks of a policy, end to end: programs, and a stand-in for an Open Policy Agent server that is written from its REST API's documentation."""
+import contextlib
 import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-from wardenv_testing import environment, eventually, run_wardenv
+from wardenv_testing import WARDENV, environment, eventually, execute, run_wardenv, to_run
 
 
 class OpaStandIn(http.server.ThreadingHTTPServer):
@@ -48,7 +50,8 @@ class OpaHandler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        with contextlib.suppress(ConnectionError):   # who was cancelled does not wait
+            self.wfile.write(text)
 
     def log_message(self, *_):
         pass
@@ -68,15 +71,18 @@ class HookTest(unittest.TestCase):
         self.workspace = os.path.join(self.root, "ws")
         os.mkdir(self.workspace)
 
-    def run_with(self, hooks, command=("sh", "-c", "echo ran; touch ran"), **rule):
+    def options_for(self, hooks, **rule):
         path = os.path.join(self.root, "policy.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"version": "1", "default": "deny", "tools": {"run_in_venv": rule}, "hooks": hooks}, file)
         self.ran = os.path.join(self.workspace, "ran")
         if os.path.exists(self.ran):
             os.unlink(self.ran)
-        return run_wardenv(["--no-venv", "--workspace", self.workspace, "--policy", path], list(command),
-                           env=environment(state=os.path.join(self.root, "state")))
+        self.environment = environment(state=os.path.join(self.root, "state"))
+        return ["--no-venv", "--workspace", self.workspace, "--policy", path]
+
+    def run_with(self, hooks, command=("sh", "-c", "echo ran; touch ran"), **rule):
+        return run_wardenv(self.options_for(hooks, **rule), list(command), env=self.environment)
 
     def script(self, text):
         path = os.path.join(self.root, "hook.py")
@@ -159,12 +165,140 @@ class ProgramTest(HookTest):
         self.assert_denied(self.run_with([self.hook(text, timeout="3s")]), "too long")
         with open(pid_file, encoding="utf-8") as file:
             child = int(file.read())
-        self.assertTrue(eventually(lambda: not os.path.exists(f"/proc/{child}") or "(zombie)" in open(f"/proc/{child}/status").read()), "it lives on")
+        self.assertTrue(eventually(lambda: is_gone(child)), "it lives on")
 
     def test_after_a_run_it_can_withhold_the_output(self):
         run = self.run_with([self.hook("print('{\"decision\": \"deny\", \"reason\": \"secret\"}')", event="after_run")])
         self.assertTrue(os.path.exists(self.ran))
         self.assertNotIn("ran", run.report["stdout"])
+
+
+def is_gone(pid):
+    """A zombie is gone: whoever inherited it reaps it in its own time."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return "(zombie)" in file.read()
+    except OSError:
+        return True
+
+
+class CancelledTest(HookTest):
+    """A run that is interrupted while somebody is asked about it."""
+    LIMIT = {"limits": [{"counter": "calls", "window": "day", "max": 1, "scope": "grant"}]}
+    COMMAND = ("sh", "-c", "echo ran; touch ran")
+
+    def setUp(self):
+        super().setUp()
+        self.pids, self.go = os.path.join(self.root, "pids"), os.path.join(self.root, "go")
+
+    def waiting(self, event="before_run", say='{"decision": "allow"}'):
+        """A hook that ends when it is let go, hears of no signal, and has started another process. Its time-out is longer than any test."""
+        return self.hook(f"import signal\n[signal.signal(number, signal.SIG_IGN) for number in (1, 2, 15)]\nchild = os.fork()\n"
+                         f"if child == 0: time.sleep(300)\nopen({self.pids + '.new'!r}, 'w').write(f'{{os.getpid()}} {{child}}')\n"
+                         f"os.rename({self.pids + '.new'!r}, {self.pids!r})\n"
+                         f"until = time.monotonic() + 300\nwhile not os.path.exists({self.go!r}) and time.monotonic() < until: time.sleep(0.01)\nprint({say!r})", timeout="10m", event=event)
+
+    def start(self, options, command=COMMAND, json_report=True):
+        started = subprocess.Popen([WARDENV, "run", *options, *(["--json"] if json_report else []), "--", *command], env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(started.kill)
+        return started
+
+    def asked(self):
+        """The processes of the hook, once it was asked."""
+        self.assertTrue(eventually(lambda: os.path.exists(self.pids), 30), "it was not asked")
+        with open(self.pids, encoding="utf-8") as file:
+            pids = [int(pid) for pid in file.read().split()]
+        os.unlink(self.pids)
+        return pids
+
+    def end_of(self, started):
+        out, err = started.communicate(timeout=60)
+        return to_run(subprocess.CompletedProcess(started.args, started.returncode, out, err))
+
+    def let_go(self):
+        with open(self.go, "w", encoding="utf-8"):
+            pass
+
+    def records(self):
+        lines = execute([WARDENV, "audit", "show", "--json"], env=self.environment).stdout.splitlines()
+        return [record for record in map(json.loads, lines) if record["event"] in ("admit", "finish")]
+
+    def assert_cancelled(self, run, number):
+        self.assertEqual((run.status, run.report["outcome"], run.report["signal"], run.report["exit_code"]), (128 + number, "cancelled", "SIGKILL", None), run)
+        decision = run.report["decision"]
+        self.assertEqual((decision["effect"], decision["rule"]), ("deny", "(cancelled)"), run)
+        self.assertIn("hook `judge`", decision["reason"])
+        self.assertFalse(os.path.exists(self.ran), "it ran")
+        record = self.records()[-1]
+        self.assertEqual((record["event"], record["run_id"], record["decision"], record["rule"]), ("admit", run.report["run_id"], "deny", "(cancelled)"))
+
+    def test_a_program_is_not_waited_for(self):
+        options = self.options_for([self.waiting()], **self.LIMIT)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                started = self.start(options)
+                pids = self.asked()
+                started.send_signal(number)
+                self.assert_cancelled(self.end_of(started), number)
+                self.assertTrue(is_gone(pids[0]), "the hook lives on")
+                self.assertTrue(eventually(lambda: is_gone(pids[1])), "what it started lives on")
+        self.let_go()   # the control: waited for, it allows, and nothing was counted for the others
+        self.assert_ran(run_wardenv(options, list(self.COMMAND), env=self.environment))
+        self.assertEqual([record["event"] for record in self.records()], ["admit"] * 4 + ["finish"])
+        self.assertEqual(run_wardenv(options, list(self.COMMAND), env=self.environment).status, 77)   # and the one that ran was
+
+    def test_a_person_is_told_so(self):
+        started = self.start(self.options_for([self.waiting()]), json_report=False)
+        self.asked()
+        started.send_signal(signal.SIGINT)
+        run = self.end_of(started)
+        self.assertEqual((run.status, run.stdout), (130, b""), run)
+        self.assertIn(b"cancelled while hook `judge` was asked", run.stderr)
+        self.assertNotIn(b"denied", run.stderr)
+
+    def test_no_hook_after_it_is_asked(self):
+        second = os.path.join(self.root, "second")
+        after = {"name": "second", "event": "before_run", "run": ["sh", "-c", f": > {second}; echo '{{\"decision\": \"allow\"}}'"], "timeout": "20s"}
+        options = self.options_for([self.waiting(), after])
+        started = self.start(options)
+        self.asked()
+        started.send_signal(signal.SIGTERM)
+        self.assert_cancelled(self.end_of(started), signal.SIGTERM)
+        self.assertFalse(os.path.exists(second))
+        self.let_go()
+        self.assert_ran(run_wardenv(options, list(self.COMMAND), env=self.environment))
+        self.assertTrue(os.path.exists(second))   # the control
+
+    def test_a_server_is_not_waited_for(self):
+        asked, go = threading.Event(), threading.Event()
+        self.addCleanup(go.set)
+        server = OpaStandIn({"slow": lambda _: (asked.set(), go.wait(600), {"decision": "allow"})[2]})
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        options = self.options_for([{"name": "judge", "event": "before_run", "http": server.url("slow"), "timeout": "10m"}], **self.LIMIT)
+        started = self.start(options)
+        self.assertTrue(asked.wait(30))
+        started.send_signal(signal.SIGINT)
+        self.assert_cancelled(self.end_of(started), signal.SIGINT)
+        go.set()
+        self.assert_ran(run_wardenv(options, list(self.COMMAND), env=self.environment))
+
+    def test_after_a_run_it_is_heard_however_often_somebody_interrupts(self):
+        begun = os.path.join(self.workspace, "begun")
+        options = self.options_for([self.waiting("after_run", '{"decision": "deny", "reason": "secret"}')])
+        started = self.start(options, ("sh", "-c", "echo ran; touch begun; sleep 1000"))
+        self.assertTrue(eventually(lambda: os.path.exists(begun), 30))
+        started.send_signal(signal.SIGINT)
+        pids = self.asked()
+        for _ in range(2):
+            started.send_signal(signal.SIGINT)
+            self.assertFalse(eventually(lambda: started.poll() is not None or is_gone(pids[0]), 0.3), "it was not heard")
+        self.let_go()
+        run = self.end_of(started)
+        self.assertEqual((run.status, run.report["outcome"], run.report["stdout"]), (130, "cancelled", ""), run)
+        self.assertIn("secret", run.report["stderr"])
+        self.assertIn("a hook withholds the output: secret", self.records()[-1]["reason"])
 
 
 class OpaTest(HookTest):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quotas and approvals as `wardenv run --policy` holds them: over processes, restarts, kills and broken stores."""
 import concurrent.futures
+import fcntl
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, execute, shared_user
+from wardenv_testing import IS_ROOT, WARDENV, as_user, environment, eventually, execute, shared_user
 
 STORES = os.path.join(os.path.dirname(os.path.realpath(WARDENV)), "wardenv-stores")
 ALLOWED, DENIED, WAITS = 0, 77, 75
@@ -112,22 +113,20 @@ class Quota(Base):
                 self.assertEqual([self.run_once(state=state).returncode for _ in statuses], statuses)
 
     def test_a_run_that_was_never_let_in_gives_back(self):
-        """Cancelled while a hook is asked, it is counted when the hook has allowed it, and never entered."""
-        asked = os.path.join(self.folder, "asked")
+        """Cancelled when it is counted already, while its record waits for the log, it is allowed and never entered."""
         ran = os.path.join(self.workspace, "ran")
-        hook = os.path.join(self.folder, "hook")
-        with open(hook, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\n: > {asked}\nsleep 0.5\necho '{{\"decision\": \"allow\"}}'\n")
-        os.chmod(hook, 0o755)
-        self.write_policy(limit(1), hooks=[{"name": "slow", "event": "before_run", "run": [hook], "timeout": "10s"}])
         command = ["touch", ran]
-        started = subprocess.Popen([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", *command],
-                                   env=environment(state=self.state), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        until = time.monotonic() + 30
-        while not os.path.exists(asked):
-            self.assertLess(time.monotonic(), until)
-            time.sleep(0.005)
-        started.send_signal(signal.SIGINT)
+        self.write_policy({})
+        self.assertEqual(self.run_once().returncode, ALLOWED)   # there is a log now
+        self.write_policy(limit(1))
+        with open(os.path.join(self.state, "audit", "lock"), "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            started = subprocess.Popen([WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", *command],
+                                       env=environment(state=self.state), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            self.addCleanup(started.kill)
+            self.assertTrue(eventually(lambda: os.path.exists(os.path.join(self.state, "quota.db")), 9))   # after it listens to signals
+            started.send_signal(signal.SIGINT)
+            self.assertFalse(eventually(lambda: started.poll() is not None, 0.2))
         said = started.communicate(timeout=30)[1]
         self.assertEqual(started.returncode, 130, said)
         self.assertFalse(os.path.exists(ran))

@@ -72,6 +72,7 @@ Status grant_to(const engine::Admission& admission, RunOptions& options) {
 }
 
 std::string refusal_line(const engine::Admission& admission) {
+  if (admission.cancelled) return admission.decision.reason;
   const bool waits = admission.decision.effect == policy::Effect::kRequireApproval;
   return std::string(waits ? "approval required: " : "denied by the policy: ") + admission.decision.reason + " (" + admission.decision.rule + ")";
 }

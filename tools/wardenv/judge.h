@@ -48,7 +48,7 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
 // A report of a call that no policy could judge says so, and not that there was none.
 engine::RunReport not_judged(engine::RunReport report);
 
-// One line for a person: "denied by the policy: <reason> (<rule>)".
+// One line for a person: "denied by the policy: <reason> (<rule>)". Of a call that was cancelled, only why.
 std::string refusal_line(const engine::Admission& admission);
 
 }  // namespace wardenv::cli

@@ -40,7 +40,7 @@ Foreseen foresee(const engine::Gate& gate, engine::ToolCall& call, RunOptions& o
 
 engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, const Foreseen& foreseen, RunOptions& options, EngineOrError& engine) {
   std::optional<engine::Admission> admission;
-  engine::Aside admitting(engine::Gate::takes_time(foreseen.admission) ? engine::Worth::kThread : engine::Worth::kNothing, [&] { admission = gate.admit(call); });
+  engine::Aside admitting(engine::Gate::takes_time(foreseen.admission) ? engine::Worth::kThread : engine::Worth::kNothing, [&] { admission = gate.admit(call, cancel_descriptor()); });
   const auto admitted = [&]() -> Status {
     admitting.finish();
     return admission->allowed() ? Status() : fail(ErrorCode::kInternal, "the policy does not allow it");

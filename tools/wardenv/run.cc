@@ -151,6 +151,8 @@ engine::RunReport run_relayed(engine::Engine& engine, const RunOptions& options,
 
 }  // namespace
 
+int cancel_descriptor() { return cancel_fd; }
+
 void hold_signals() {
   block_ending(SIG_BLOCK);
   std::size_t place = 0;

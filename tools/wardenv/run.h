@@ -22,6 +22,9 @@ struct MayEnter {
 
 engine::RunReport failed(Error error);
 
+// Readable once a signal has asked for the end of the run; -1 before run_with().
+int cancel_descriptor();
+
 // The launcher that `wardenv` forked before it became this program, if it did. To be called once, before any thread exists: it changes
 // the environment.
 Launcher forked_launcher();

@@ -33,6 +33,7 @@ std::string in_words(std::chrono::milliseconds time) {
 }
 
 std::string what_to_do(const engine::Admission& admission) {
+  if (admission.cancelled) return "nothing was done: make the same call again where it is still wanted";
   if (!admission.approval_id.empty()) {
     return "a person has to agree first: `wardenv approvals approve " + admission.approval_id + "`; then make the same call again";
   }

@@ -94,12 +94,12 @@ void Call::will_use(const std::string& venv, const engine::ResolvedCommand* comm
 
 bool Call::judge(std::string_view tool, const engine::Place& folder, Admitted& admitted) {
   const engine::ToolCall call = as_call_of(tool, folder);
-  engine::Admission admission = service_.gate.admit(call);
+  engine::Admission admission = service_.gate.admit(call, context_.cancel_fd());
   if (!admission.allowed() && !admission.approval_id.empty()) {
     const AskState asked = ask_for_approval(admission);
     if (asked == AskState::kPending) refusal_ = input_required();
     if (asked == AskState::kPending) return false;
-    if (asked == AskState::kAnswered) admission = service_.gate.admit(call);
+    if (asked == AskState::kAnswered) admission = service_.gate.admit(call, context_.cancel_fd());
   }
   if (admission.allowed()) {
     admitted.admissions.push_back(std::move(admission));

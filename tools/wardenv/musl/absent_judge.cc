@@ -73,7 +73,7 @@ namespace engine {
 
 std::string hook_program(const std::string&) { leave("hooks"); }
 std::string hook_event_json(const HookEvent&) { leave("hooks"); }
-HookAnswer ask(const Hook&, const std::string&) { leave("hooks"); }
+HookAnswer ask(const Hook&, const std::string&, int) { leave("hooks"); }
 
 Result<WebhookTarget> webhook_target(const std::string&, const std::string&) { return missing("webhooks"); }
 WebhookSender::~WebhookSender() { abort(); }

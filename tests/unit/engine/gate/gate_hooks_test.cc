@@ -2,11 +2,15 @@
 // Hooks on the way of a call through the gate.
 #include "engine/gate/gate.h"
 
+#include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
 #include "engine/gate/stores.h"
+#include "policy/approvals/store.h"
+#include "sandbox/base/unique_fd.h"
 #include "tests/support/catch.h"
 #include "tests/unit/engine/gate/scene.h"
 
@@ -75,6 +79,36 @@ TEST_CASE("a hook after the run can withhold the output") {
   const std::string reason = R"("reason":"a hook withholds the output: secret")";
   CHECK(log.find(reason) != std::string::npos);
   CHECK(log.find(reason, log.find(reason) + 1) != std::string::npos);
+}
+
+TEST_CASE("a call that is cancelled while a hook is asked is refused as cancelled, and takes nothing") {
+  const Scene scene;
+  const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC));
+  const std::string hooks = R"("hooks": [{"name": "h", "event": "before_run", "run": ["echo", "{\"decision\": \"allow\"}"], "timeout": "10s"}])";
+  const std::string rule = R"({"action": "require_approval", "limits": [{"counter": "calls", "window": "day", "max": 1}]})";
+  auto gate = scene.open(R"({"version": "1", "default": "deny", "tools": {"run_in_venv": )" + rule + "}, " + hooks + "}");
+  REQUIRE(gate);
+  const Admission waits = (*gate)->admit(scene.call(), cancel.get());
+  CHECK_FALSE(waits.cancelled);   // a control: nobody cancelled
+  auto store = policy::open_sqlite_approvals(approvals_file(scene.state));
+  REQUIRE(store);
+  REQUIRE((*store)->approve(waits.approval_id, "somebody"));
+
+  REQUIRE(::eventfd_write(cancel.get(), 1) == 0);
+  const Admission cancelled = (*gate)->admit(scene.call(), cancel.get());
+  CHECK_FALSE(cancelled.allowed());
+  CHECK(cancelled.cancelled);
+  CHECK(cancelled.decision.effect == Effect::kDeny);
+  CHECK(cancelled.decision.rule == "(cancelled)");
+  CHECK(cancelled.approval_id.empty());
+  const RunReport report = refusal(cancelled);
+  CHECK(report.outcome == Outcome::kCancelled);
+  CHECK(report.exit_status == 128 + SIGKILL);
+  CHECK_FALSE(report.entered);
+  CHECK(read(audit_folder(scene.state) + "/audit.jsonl").find(R"~("decision":"deny","rule":"(cancelled)")~") != std::string::npos);
+
+  CHECK((*gate)->admit(scene.call()).allowed());   // approval and quota were there still
+  CHECK_FALSE((*gate)->admit(scene.call()).cancelled);
 }
 
 TEST_CASE("of several hooks the strictest counts, and none after a denial is asked") {

@@ -3,10 +3,13 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -155,6 +158,61 @@ TEST_CASE("hooks: a program that takes too long is killed with what it started, 
   check_failed(ask_shell("exec sleep 1000", 1ms), "too long");
 }
 
+// What a caller cancels by, and a thread that does so once `begun` says yes.
+struct Canceller {
+  UniqueFd fd{::eventfd(0, EFD_CLOEXEC)};
+  std::thread thread{};
+
+  void cancel() const { REQUIRE(::eventfd_write(fd.get(), 1) == 0); }
+  void cancel_once(std::function<bool()> begun) {
+    thread = std::thread([this, begun = std::move(begun)] {
+      for (int i = 0; i < 1000 && !begun(); ++i) std::this_thread::sleep_for(10ms);
+      (void)::eventfd_write(fd.get(), 1);
+    });
+  }
+  ~Canceller() {
+    if (thread.joinable()) thread.join();
+  }
+};
+
+void check_cancelled(const HookAnswer& answer) {
+  CHECK(answer.decision == HookDecision::kDeny);
+  CHECK(answer.cancelled);
+  CHECK(answer.hook == "h");
+  CHECK(testing::contains(answer.reason, "was cancelled while hook `h` was asked"));
+}
+
+TEST_CASE("hooks: a program is not waited for where the call is cancelled, and is killed with what it started") {
+  const Folder scratch;
+  const std::string child = scratch.at("child");
+  const std::string obstinate = R"(echo '{"decision":"allow"}'; trap '' TERM INT HUP; sleep 1000 & echo $! > )" + child + "; while :; do wait; done";
+  for (const std::string& script : {"sleep 1000 & echo $! > " + child + "; wait", obstinate}) {
+    std::filesystem::remove(child);
+    Canceller canceller;
+    canceller.cancel_once([&] { return pid_in(child) > 1; });
+    check_cancelled(engine::ask(shell(script, 60s), kEvent, canceller.fd.get()));
+    const pid_t pid = pid_in(child);
+    REQUIRE(pid > 1);
+    for (int i = 0; i < 100 && alive(pid); ++i) std::this_thread::sleep_for(20ms);
+    CHECK_FALSE(alive(pid));
+  }
+}
+
+TEST_CASE("hooks: where the call was cancelled before nothing is started; where nobody cancels, nothing changes") {
+  const Folder scratch;
+  const Canceller canceller;
+  const std::string script = "touch " + scratch.at("ran") + R"(; echo '{"decision":"allow"}')";
+  CHECK(engine::ask(shell(script), kEvent, canceller.fd.get()).decision == HookDecision::kAllow);   // the control
+  CHECK(std::filesystem::remove(scratch.at("ran")));
+  check_failed(engine::ask(shell("exec sleep 1000", 100ms), kEvent, canceller.fd.get()), "too long");
+  check_failed(engine::ask(shell("exit 1"), kEvent, canceller.fd.get()), "failed");
+  canceller.cancel();
+  check_cancelled(engine::ask(shell(script), kEvent, canceller.fd.get()));
+  check_cancelled(engine::ask({.name = "h", .run = {}, .http = "http://127.0.0.1:1/", .timeout = 5s}, kEvent, canceller.fd.get()));
+  check_cancelled(engine::ask(shell(script), kEvent, 1'000'000));   // no descriptor at all
+  CHECK_FALSE(std::filesystem::exists(scratch.at("ran")));
+}
+
 TEST_CASE("hooks: what a program leaves behind neither delays its answer nor lives on") {
   const Folder scratch;
   const HookAnswer answer = ask_shell("sleep 1000 & echo $! > " + scratch.at("child") + "; echo '{\"decision\":\"allow\"}'", 60s);
@@ -279,6 +337,36 @@ TEST_CASE("hooks: a server that is silent, slow or away denies in time") {
   }
   check_failed(engine::ask({.name = "h", .run = {}, .http = gone, .timeout = 5s}, kEvent), "can't be");
   check_failed(engine::ask({.name = "h", .run = {}, .http = "https://127.0.0.1/", .timeout = 5s}, kEvent), "URL");
+}
+
+TEST_CASE("hooks: a server is not waited for where the call is cancelled, and sees the end of the connection") {
+  std::atomic<bool> asked = false;
+  ssize_t rest = -1;
+  {
+    Canceller canceller;
+    const Server silent([&](int connection) {
+      (void)receive(connection);
+      send_text(connection, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"result\":true");
+      asked = true;
+      char more = 0;
+      rest = ::recv(connection, &more, 1, 0);
+    });
+    canceller.cancel_once([&] { return asked.load(); });
+    check_cancelled(engine::ask({.name = "h", .run = {}, .http = silent.url(), .timeout = 60s}, kEvent, canceller.fd.get()));
+  }
+  CHECK(rest <= 0);
+  const Canceller nobody;
+  HookAnswer answer;
+  {
+    const Server slow([](int connection) {
+      (void)receive(connection);
+      std::this_thread::sleep_for(100ms);
+      send_text(connection, response(R"({"result":true})"));
+    });
+    answer = engine::ask({.name = "h", .run = {}, .http = slow.url("localhost"), .timeout = 20s}, kEvent, nobody.fd.get());
+  }
+  CHECK(answer.decision == HookDecision::kAllow);   // the control
+  CHECK((::fcntl(nobody.fd.get(), F_GETFL) & O_NONBLOCK) == 0);   // it is not ours to change
 }
 
 TEST_CASE("hooks: names are resolved") {
