@@ -60,6 +60,7 @@ class Judge {
   bool deny(std::string rule, std::string reason) {
     note(rule, "denies: " + reason);
     decision_.effect = Effect::kDeny;
+    decision_.approval.reset();
     decision_.rule = std::move(rule);
     decision_.reason = std::move(reason);
     return false;
@@ -200,8 +201,9 @@ class Judge {
     for (Applied& one : applied()) {
       for (const OldRule& rule : one.rule->rules) {
         if (rule.action == RuleAction::kDeny) return deny(rule.pointer, either(rule.reason, "the policy denies this tool"));
-        const bool good = rule.action == RuleAction::kRequireApproval ? asks_approval(one, rule) : conditions(one, rule);
-        if (!good) return false;
+        bool applies = true;
+        const bool good = rule.action == RuleAction::kRequireApproval ? asks_approval(one, rule, applies) : conditions(one, rule);
+        if (!good || (applies && rule.spend && !spend(rule))) return false;
       }
     }
     return true;
@@ -223,9 +225,13 @@ class Judge {
     return true;
   }
 
+  bool spend(const OldRule& rule) {
+    return deny(rule.pointer + "/spend", (rule.reason.empty() ? "" : rule.reason + ": ") + "the rule can't be evaluated, so it denies: nothing here knows what a call pays; "
+                                             "`limits` with `increment_from` limit an amount");
+  }
+
   // With conditions, an approval is needed where all of them hold.
-  bool asks_approval(Applied& one, const OldRule& rule) {
-    bool applies = true;
+  bool asks_approval(Applied& one, const OldRule& rule, bool& applies) {
     for (const auto& [index, predicate] : rule.conditions) {
       const Answer answer = one.arguments->ask(predicate, Elements::kAny);
       if (answer.outcome == Outcome::kCannot) return deny(rule.pointer + "/conditions/" + std::to_string(index), words(*one.rule, predicate, answer, rule.reason));

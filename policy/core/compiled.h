@@ -93,6 +93,7 @@ struct OldRule {
   RuleAction action = RuleAction::kEvaluate;
   std::vector<std::pair<std::size_t, Predicate>> conditions{};   // with their index among all conditions
   std::vector<StateCondition> state{};
+  bool spend = false;                            // limits what a call pays, which nothing here knows: it denies
   std::string reason{};
   std::chrono::milliseconds approval_timeout{0};  // 0: the document's
 };

@@ -22,7 +22,22 @@ struct RuleText {
   std::optional<Cursor> approval_timeout{};
 };
 
+void read_payment(Reading& reading, const Cursor& at, RuleText&) {
+  const Node& node = at.node;
+  const bool good = node.kind == Kind::kNatural || (node.kind == Kind::kInteger && node.integer >= 0) || (node.kind == Kind::kReal && node.real >= 0);
+  if (!good) reading.notes.error(at, "must be a number from 0 on");
+}
+
 using RuleField = Field<Reading, RuleText>;
+constexpr std::array<RuleField, 2> kSpendFields = {{{"per_call", read_payment}, {"daily", read_payment}}};
+
+void read_spend(Reading& reading, const Cursor& at, RuleText& to) {
+  to.rule.spend = true;
+  if (!read_fields(reading, at, kSpendFields, to, "an object {per_call, daily}")) return;
+  if (at.node.size == 0) reading.notes.error(at, "must say `per_call` or `daily`");
+  reading.notes.warning(at, "nothing here knows what a call pays, so the rule denies whatever it applies to: to limit an amount use limits with increment_from");
+}
+
 constexpr std::array<RuleField, 10> kRuleFields = {{
     {"name", [](Reading& reading, const Cursor& at, RuleText& to) {
        read_text(reading.notes, at, "a name");
@@ -50,11 +65,7 @@ constexpr std::array<RuleField, 10> kRuleFields = {{
        to.rule.approval_timeout = read_duration(reading.notes, at).value_or(std::chrono::milliseconds(0));
        to.approval_timeout.emplace(at);
      }},
-    {"spend", [](Reading& reading, const Cursor& at, RuleText&) {
-       if (expect(reading.notes, at, Kind::kObject, "an object {per_call, daily}")) {
-         reading.notes.warning(at, "nothing can be paid for here, so `spend` has no effect: to limit an amount use limits with increment_from");
-       }
-     }},
+    {"spend", read_spend},
 }};
 
 // How the parts of a rule go together.
@@ -74,7 +85,7 @@ bool check_parts(Reading& reading, const Cursor& at, const RuleText& text) {
   if (deny && text.state) wrong(*text.state, "a rule with action `deny` takes no state");
   if (text.rate_limit && text.conditions) wrong(*text.rate_limit, "rate_limit can't be combined with conditions: write two rules");
   if (text.rate_limit && text.state) wrong(*text.rate_limit, "rate_limit can't be combined with state: write two rules");
-  const bool nothing = !text.rate_limit && (!text.conditions || text.conditions->node.size == 0) && at.node.find("spend") == nullptr;
+  const bool nothing = !text.rate_limit && (!text.conditions || text.conditions->node.size == 0) && !text.rule.spend;
   if (nothing && text.rule.action == RuleAction::kEvaluate) wrong(at, "the rule has nothing to evaluate: give it conditions, a rate_limit or an action");
   if (text.approval_timeout && text.rule.action != RuleAction::kRequireApproval) {
     wrong(*text.approval_timeout, "approval_timeout needs the action `require_approval`");

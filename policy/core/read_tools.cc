@@ -48,8 +48,18 @@ constexpr std::array<ToolField, 11> kToolFields = {{
     {"profile", read_profile_name},
 }};
 
-// Written in the older form: `rules` and nothing else.
-bool is_older_form(const Node& node) { return node.kind == Kind::kObject && node.size == 1 && node.members()[0].key == "rules"; }
+// `"*"` with `rules` is the older form's wildcard, also where it is described. Whatever else judges would make it a glob, which lists every tool and
+// whose rules apply to none that has an entry of its own: nobody who writes `rules` there means that.
+bool is_wildcard(const Member& tool) { return tool.key == "*" && tool.value.kind == Kind::kObject && tool.value.find("rules") != nullptr; }
+
+void check_wildcard(Reading& reading, const Cursor& at) {
+  constexpr std::array<std::string_view, 3> kJudgeNothingElse = {"rules", "description", "reason"};
+  for (const Member& member : at.node.members()) {
+    if (std::find(kJudgeNothingElse.begin(), kJudgeNothingElse.end(), member.key) != kJudgeNothingElse.end()) continue;
+    const bool known = std::any_of(kToolFields.begin(), kToolFields.end(), [&](const ToolField& field) { return field.key == member.key; });
+    if (known) reading.notes.error_at_key(at, member, "`*` with `rules` is the older form's wildcard, which has nothing but rules: put `" + std::string(member.key) + "` into `all_tools`");
+  }
+}
 
 }  // namespace
 
@@ -68,7 +78,8 @@ void read_tools(Reading& reading, const Cursor& at) {
     Entry entry;
     entry.name = member.key;
     entry.place = member.place;
-    entry.wildcard = member.key == "*" && is_older_form(member.value);
+    entry.wildcard = is_wildcard(member);
+    if (entry.wildcard) check_wildcard(reading, at.to(member));
     reading.entry_name = entry.name;
     read_tool_rule(reading, at.to(member), entry.rule);
     reading.entries.push_back(std::move(entry));

@@ -47,7 +47,7 @@ struct Entry {
   std::string name{};      // "run_in_venv", "read_*", "*"; empty: all_tools
   ToolRule rule{};
   Place place{};
-  bool wildcard = false;   // `"*"` written in the older form
+  bool wildcard = false;   // `"*"` with `rules`: the older form's
 };
 
 struct Reading {

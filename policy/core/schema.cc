@@ -155,7 +155,13 @@ constexpr std::string_view kSchema = R"schema({
     "on_deny": {"type": "string", "minLength": 1},
     "reason": {"type": "string", "minLength": 1},
     "approval_timeout": {"$ref": "#/$defs/duration"},
-    "spend": {"type": "object"}
+    "spend": {
+     "type": "object",
+     "properties": {"per_call": {"type": "number", "minimum": 0}, "daily": {"type": "number", "minimum": 0}},
+     "additionalProperties": false,
+     "minProperties": 1,
+     "description": "nothing here knows what a call pays: a rule with this denies whatever it applies to"
+    }
    },
    "additionalProperties": false,
    "allOf": [
@@ -214,7 +220,19 @@ constexpr std::string_view kSchema = R"schema({
     }
    ]
   },
-  "tools": {"type": "object", "propertyNames": {"$ref": "#/$defs/name"}, "additionalProperties": {"$ref": "#/$defs/tool_rule"}},
+  "tools": {
+   "type": "object",
+   "propertyNames": {"$ref": "#/$defs/name"},
+   "properties": {"*": {"$ref": "#/$defs/star"}},
+   "additionalProperties": {"$ref": "#/$defs/tool_rule"}
+  },
+  "star": {
+   "allOf": [
+    {"$ref": "#/$defs/tool_rule"},
+    {"if": {"required": ["rules"]}, "then": {"propertyNames": {"enum": ["rules", "description", "reason"]}}}
+   ],
+   "description": "with `rules` the older form's wildcard: rules for every tool, which list none; without them a glob like others"
+  },
   "commands": {
    "type": "object",
    "minProperties": 0,

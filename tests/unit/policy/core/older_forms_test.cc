@@ -84,6 +84,24 @@ TEST_CASE("form A: the wildcard does not rescue a tool that is not listed") {
   CHECK(verdict(*document, "b") == "deny (default deny)");
 }
 
+TEST_CASE("form A: the wildcard stays one where it is described, and takes nothing else that judges") {
+  const std::string head = "version: \"1\"\ndefault: deny\ntools:\n  a: {}\n  \"*\": {rules: [{name: r, rate_limit: 60/minute}]";
+  for (const char* more : {"}\n", ", description: for all}\n", ", reason: too often}\n", ", description: for all, reason: too often}\n"}) {
+    const auto document = load(head + more, Format::kYaml);
+    CHECK(verdict(*document, "a") == "allow /tools/a");
+    CHECK(quotas(judge(*document, "a")) == "global/~1rules~1*~1rate_limit 60s fixed 1/60 /tools/*/rules/0/rate_limit\n");
+    CHECK(verdict(*document, "b") == "deny (default deny)");
+  }
+  for (const std::string field : {"action: allow", "action: require_approval", "require: []", "deny_if: []", "limits: []", "rate_limit: 5/minute", "commands: {'true': {}}", "profile: p",
+                                  "approval_timeout: 5m"}) {
+    const std::string key = field.substr(0, field.find(':'));
+    const std::string findings = refused(head + ", " + field + "}\nprofiles: {p: {}}\n", Format::kYaml);
+    CHECK_THAT(findings, Contains("/tools/*/" + key + ": `*` with `rules` is the older form's wildcard, which has nothing but rules: put `" + key + "` into `all_tools`"));
+  }
+  CHECK_THAT(refused(head + ", limts: []}\n", Format::kYaml), Contains("unknown key `limts`"));
+  CHECK(verdict(*load("version: \"1\"\ndefault: deny\ntools: {\"*\": {description: all}}\n", Format::kYaml), "b") == "allow /tools/*");   // without rules it is a glob
+}
+
 TEST_CASE("form A: conditions on counters that no reservation expresses read the counter, with this call counted") {
   const auto document = load(rule("{name: r, conditions: [{path: state.t.c, op: neq, value: 3}], state: {counter: c, window: hour, increment: 2}}"));
   Used used;
@@ -147,15 +165,38 @@ TEST_CASE("form A: its errors, in their spirit") {
   for (const auto& [text, word] : table) CHECK_THAT(refused(rule(text), Format::kYaml), Contains(word));
 }
 
-TEST_CASE("form B: approvals with conditions, their time, and spend") {
+TEST_CASE("form B: approvals with conditions, and their time") {
   const auto document = load("version: \"1\"\ndefault: deny\napprovals: {dedupe_window: 10m, notify: {webhook: {url: 'https://hooks.example/a'}}}\ntools:\n  refund:\n    rules:\n"
-                             "      - {name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 100000}], approval_timeout: 30m}\n      - {name: budget, spend: {per_call: 0.5, daily: 50}}\n");
+                             "      - {name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 100000}], approval_timeout: 30m}\n");
   CHECK(verdict(*document, "refund", R"({"amount":100000})") == "allow /tools/refund");
   const Decision large = judge(*document, "refund", R"({"amount":100001})");
   CHECK(verdict(large) == "require_approval /tools/refund/rules/0");
   CHECK(large.approval->timeout == 30min);
   CHECK(document->approvals.webhook_url == "https://hooks.example/a");
   CHECK(document->approvals.webhook_secret_env == "WARDENV_WEBHOOK_SECRET");   // signed, too
+}
+
+TEST_CASE("form B: a rule with spend denies what it applies to, as nothing here knows what a call pays") {
+  const Loaded loaded = load_document(rule("{name: budget, spend: {per_call: 0.5, daily: 50}}"), Format::kYaml);
+  REQUIRE(loaded.document != nullptr);
+  CHECK_THAT(all_text(loaded.findings), Contains("warning: /tools/t/rules/0/spend: nothing here knows what a call pays"));
+  const Decision plain = judge(*loaded.document, "t");
+  CHECK(verdict(plain) == "deny /tools/t/rules/0/spend");
+  CHECK(plain.reason == "the rule can't be evaluated, so it denies: nothing here knows what a call pays; `limits` with `increment_from` limit an amount");
+  const auto on_deny = load(rule("{name: budget, on_deny: too much, action: allow, spend: {daily: 50}}"), Format::kYaml);
+  CHECK_THAT(judge(*on_deny, "t").reason, Contains("too much: the rule can't be evaluated"));
+  const auto large = load(rule("{name: large, action: require_approval, conditions: [{path: args.amount, op: gt, value: 9}], spend: {daily: 50}}"), Format::kYaml);
+  CHECK(verdict(*large, "t", R"({"amount":9})") == "allow /tools/t");
+  const Decision asked = judge(*large, "t", R"({"amount":10})");
+  CHECK(verdict(asked) == "deny /tools/t/rules/0/spend");
+  CHECK_FALSE(asked.approval);
+  const auto all = load("version: \"1\"\ntools: {t: {rules: []}, \"*\": {rules: [{name: r, spend: {daily: 1}}]}}\n", Format::kYaml);
+  CHECK(verdict(*all, "t") == "deny /tools/*/rules/0/spend");
+  CHECK(verdict(*all, "u") == "deny /tools/*/rules/0/spend");
+  const std::pair<const char*, const char*> table[] = {
+      {"{name: r, spend: {per_cal: 1}}", "/spend/per_cal: unknown key `per_cal`: did you mean `per_call`?"}, {"{name: r, spend: {daily: '5'}}", "/spend/daily: must be a number"},
+      {"{name: r, spend: {per_call: -1}}", "/spend/per_call: must be a number"}, {"{name: r, spend: {}}", "/spend: must say `per_call` or `daily`"}, {"{name: r, spend: 5}", "/spend: must be an object"}};
+  for (const auto& [text, word] : table) CHECK_THAT(refused(rule(text), Format::kYaml), Contains(word));
 }
 
 TEST_CASE("form C: the catalogue's rules, and the short fields of a tool") {

@@ -23,6 +23,7 @@ class Maker {
     if (chance(40)) made["all_tools"] = tool_rule(25);
     for (int i = number(0, 4); i > 0; --i) made["tools"][name()] = tool_rule(40);
     if (chance(25)) made["tools"]["*"] = {{"rules", older_rules()}};
+    if (made["tools"].contains("*") && chance(30)) made["tools"]["*"]["description"] = "d";
     if (chance(30)) made["grants"] = {{"g", chance(50) ? Json{{"tools", names(3)}} : Json::object()}, {"h", Json::object()}};
     return made;
   }
@@ -103,6 +104,7 @@ class Maker {
       Json rule = {{"name", "r"}, {"action", action}};
       if (action != "deny") rule["conditions"] = predicates("path", "args.", 2);
       if (action == "evaluate" && rule["conditions"].empty()) rule["conditions"].push_back(predicate("path", "args."));
+      if (chance(5)) rule["spend"] = {{"daily", 1}};
       made.push_back(rule);
     }
     return made;
@@ -121,7 +123,7 @@ class Maker {
   std::mt19937 random_;
 };
 
-// A wildcard beside a `*` that the maker wrote as a glob can't be: both are one key. What the loader refuses is not judged.
+// A wildcard beside a `*` that the maker wrote as a glob can't be: both are one key. What the loader refuses (`*` with rules and more) is not judged.
 int compare_some(unsigned seed, int calls) {
   Maker maker(seed);
   const Json document = maker.document();

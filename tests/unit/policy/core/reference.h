@@ -44,7 +44,7 @@ inline bool in_names(const Json& list, const std::string& name) {
 }
 
 // The wildcard of the older form: rules for every tool besides its own, which lists nothing.
-inline bool is_wildcard(const std::string& name, const Json& rule) { return name == "*" && rule.size() == 1 && rule.contains("rules"); }
+inline bool is_wildcard(const std::string& name, const Json& rule) { return name == "*" && rule.contains("rules"); }
 
 inline std::optional<std::string> entry_of(const Json& document, const std::string& tool) {
   std::optional<std::string> best;
@@ -220,6 +220,7 @@ class Judge {
       const bool no = one == Truth::kCannot || (one == Truth::kNo && action != "require_approval");
       if (no) return at(pointer + "/conditions", i);
     }
+    if (rule.contains("spend") && all) return pointer + "/spend";
     if (action == "require_approval" && all) approvals_.insert(pointer);
     return std::nullopt;
   }
