@@ -190,9 +190,9 @@ constexpr std::array<std::string_view, 3> kPredicateNeeds = {"arg", "op", "value
 void read_predicate(Reading& reading, const Cursor& at, PredicateList& to, ToolRule& rule) {
   PredicateText text{reading};
   if (!read_fields(reading, at, kPredicateFields, text, "a predicate {arg, op, value}")) return;
-  if (!require_keys(reading.notes, at, kPredicateNeeds) || !text.arg) return;
+  require_keys(reading.notes, at, kPredicateNeeds);
   auto value = read_op_value(reading, at, Ops::kAll);
-  if (!expect(reading.notes, *text.arg, Kind::kString, "the name of an argument")) return;
+  if (!text.arg || !expect(reading.notes, *text.arg, Kind::kString, "the name of an argument")) return;
   const auto path = read_path(reading, *text.arg, text.arg->node.text(), rule);
   if (!value || !path) return;
   if (value->op == Op::kExists && rule.paths[*path].each_at != SIZE_MAX) reading.notes.error(*text.arg, "`exists` can't be asked of every element");

@@ -69,14 +69,10 @@ constexpr std::array<RuleField, 10> kRuleFields = {{
 }};
 
 // How the parts of a rule go together.
-bool check_parts(Reading& reading, const Cursor& at, const RuleText& text) {
+void check_parts(Reading& reading, const Cursor& at, const RuleText& text) {
   const bool deny = text.rule.action == RuleAction::kDeny;
   const bool older = text.state || text.on_deny || text.approval_timeout || (text.conditions && text.conditions->node.size > 0);
-  bool good = true;
-  const auto wrong = [&](const Cursor& where, const char* message) {
-    reading.notes.error(where, message);
-    good = false;
-  };
+  const auto wrong = [&](const Cursor& where, const char* message) { reading.notes.error(where, message); };
   if (older && !text.name) wrong(at, "the rule needs a `name`");
   if (deny && text.conditions && text.conditions->node.size > 0) {
     wrong(*text.conditions, "a rule with action `deny` denies always and takes no conditions: to deny by an argument use deny_if");
@@ -90,7 +86,6 @@ bool check_parts(Reading& reading, const Cursor& at, const RuleText& text) {
   if (text.approval_timeout && text.rule.action != RuleAction::kRequireApproval) {
     wrong(*text.approval_timeout, "approval_timeout needs the action `require_approval`");
   }
-  return good;
 }
 
 struct StateText {
@@ -151,8 +146,9 @@ void read_state_condition(Reading& reading, const Cursor& at, OpValue value, std
 
 void read_condition(Reading& reading, const Cursor& at, OldRule& to, ToolRule& rule) {
   if (!read_fields(reading, at, kConditionFields, to, "a condition {path, op, value}")) return;
-  if (!require_keys(reading.notes, at, kConditionNeeds)) return;
+  const bool whole = require_keys(reading.notes, at, kConditionNeeds);
   auto value = read_op_value(reading, at, Ops::kOlder);
+  if (!whole) return;
   const Cursor path_at{*at.node.find("path"), &at, "path", 0};
   const auto path = read_text(reading.notes, path_at, "a path that begins with `args.` or `state.`");
   if (!path) return;
@@ -167,7 +163,8 @@ void read_condition(Reading& reading, const Cursor& at, OldRule& to, ToolRule& r
 
 void read_rule(Reading& reading, const Cursor& at, ToolRule& rule) {
   RuleText text;
-  if (!read_fields(reading, at, kRuleFields, text, "a rule") || !check_parts(reading, at, text)) return;
+  if (!read_fields(reading, at, kRuleFields, text, "a rule")) return;
+  check_parts(reading, at, text);
   text.rule.pointer = at.pointer();
   if (text.conditions) {
     for (std::size_t i = 0; i < text.conditions->node.size; ++i) read_condition(reading, text.conditions->to(i), text.rule, rule);
