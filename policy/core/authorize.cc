@@ -294,6 +294,7 @@ class Judge {
     if (!make_use(limit, use)) {
       return deny(limit.limit.pointer, "the rule can't be evaluated, so it denies: argument `" + limit.from.text + "` must be a whole number from 0 on");
     }
+    if (use.amount > use.max) return deny(use.rule, never_fits(use));
     if (traced()) note(use.rule, "takes " + std::to_string(use.amount) + " of at most " + std::to_string(use.max));
     decision_.quotas.push_back(std::move(use));
     return true;

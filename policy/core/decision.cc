@@ -2,6 +2,7 @@
 // Decision: names, the JSON form, and the noes of other judges.
 #include "policy/core/decision.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 namespace wardenv::policy {
@@ -15,6 +16,24 @@ std::string span_text(std::chrono::milliseconds span) {
 }
 
 }  // namespace
+
+std::string window_text(std::chrono::milliseconds window) {
+  struct Unit {
+    std::chrono::milliseconds::rep length;
+    const char* name;
+  };
+  constexpr std::array<Unit, 4> kUnits = {{{86'400'000, " day"}, {3'600'000, " hour"}, {60'000, " minute"}, {1000, " second"}}};
+  for (const Unit& unit : kUnits) {
+    const auto count = window.count() / unit.length;
+    if (count > 0 && window.count() % unit.length == 0) return std::to_string(count) + unit.name + (count == 1 ? "" : "s");
+  }
+  return std::to_string(window.count()) + " ms";
+}
+
+std::string never_fits(const QuotaUse& use) {
+  const std::string why = "the call takes " + std::to_string(use.amount) + ", more than quota `" + use.counter + "` ever holds: " + std::to_string(use.max) + " in " + window_text(use.window);
+  return use.reason.empty() ? why : use.reason + ": " + why;
+}
 
 std::string_view to_string(Effect effect) {
   switch (effect) {
@@ -43,7 +62,8 @@ Decision refuse(const Decision& decision, std::string rule, std::string reason) 
 Decision refuse_by_quota(const Decision& decision, std::size_t refused, std::optional<std::chrono::milliseconds> free_in) {
   if (refused >= decision.quotas.size()) return refuse(decision, "(quota)", "a quota refused the call");
   const QuotaUse& use = decision.quotas[refused];
-  std::string reason = use.reason.empty() ? "quota `" + use.counter + "` is used up: " + std::to_string(use.max) + " in " + span_text(use.window) : use.reason;
+  if (use.amount > use.max) return refuse(decision, use.rule, never_fits(use));
+  std::string reason = use.reason.empty() ? "quota `" + use.counter + "` is used up: " + std::to_string(use.max) + " in " + window_text(use.window) : use.reason;
   if (free_in) reason += "; free again in " + span_text(*free_in);
   return refuse(decision, use.rule, std::move(reason));
 }

@@ -57,6 +57,12 @@ struct Decision {
 // The JSON form of the contract: {"effect", "rule", "reason", "trace": [{"rule", "result"}]}. `trace` is left out of a report.
 std::string decision_to_json(const Decision& decision);
 
+// The length of a window, exactly: "1 day", "90 seconds", "1500 ms".
+std::string window_text(std::chrono::milliseconds window);
+
+// Why a call that takes more than `max` can never be allowed, however long it waits.
+std::string never_fits(const QuotaUse& use);
+
 // The decision after the store refused `quotas[refused]`: a denial by that limit. `free_in`: when it would pass; none: not known (or never).
 Decision refuse_by_quota(const Decision& decision, std::size_t refused, std::optional<std::chrono::milliseconds> free_in);
 

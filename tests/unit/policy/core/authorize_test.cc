@@ -200,7 +200,7 @@ TEST_CASE("limits: increment_from takes a non-negative integer and nothing else"
   const auto document = with_rule(R"({"limits":[{"counter":"c","window":"day","max":100,"increment_from":"n"}]})");
   CHECK(judge(*document, "t", R"({"n":5})").quotas.at(0).amount == 5);
   CHECK(judge(*document, "t", R"({"n":0})").quotas.at(0).amount == 0);
-  CHECK(judge(*document, "t", R"({"n":18446744073709551615})").quotas.at(0).amount == UINT64_MAX);
+  CHECK_THAT(judge(*document, "t", R"({"n":18446744073709551615})").reason, Contains("takes 18446744073709551615, more than"));
   for (const char* bad : {"{}", R"({"n":-1})", R"({"n":1.5})", R"({"n":1.0})", R"({"n":"5"})", R"({"n":null})", R"({"n":[5]})", R"({"n":true})"}) {
     const Decision decision = judge(*document, "t", bad);
     CHECK(verdict(decision) == "deny /tools/t/limits/0");
@@ -306,11 +306,35 @@ TEST_CASE("trace: every rule that was looked at, without changing the decision")
   CHECK(judge(*document, "t", R"({"y":1})").trace.empty());
 }
 
+TEST_CASE("a call that takes more than a quota ever holds is denied without asking the store") {
+  const auto document = with_rule(R"({"action":"require_approval","limits":[{"counter":"c","window":"day","max":5,"increment_from":"n"}]})");
+  CHECK(verdict(*document, "t", R"({"n":5})") == "require_approval /tools/t/action");
+  const Decision never = judge(*document, "t", R"({"n":6})");
+  CHECK(verdict(never) == "deny /tools/t/limits/0");
+  CHECK(never.reason == "the call takes 6, more than quota `c` ever holds: 5 in 1 day");
+  CHECK(never.quotas.empty());
+  CHECK_FALSE(never.approval);
+  Decision reserved = judge(*document, "t", R"({"n":5})");
+  reserved.quotas.at(0).amount = 6;   // as a store that is asked all the same would see it
+  const Decision refused_late = refuse_by_quota(reserved, 0, {});
+  CHECK(verdict(refused_late) == "deny /tools/t/limits/0");
+  CHECK(refused_late.reason == never.reason);
+}
+
+TEST_CASE("windows are told in the largest unit that fits") {
+  CHECK(window_text(24h) == "1 day");
+  CHECK(window_text(36h) == "36 hours");
+  CHECK(window_text(1h) == "1 hour");
+  CHECK(window_text(60s) == "1 minute");
+  CHECK(window_text(90s) == "90 seconds");
+  CHECK(window_text(1500ms) == "1500 ms");
+}
+
 TEST_CASE("refusals by a quota say which limit, and when it is free again") {
   const auto document = with_rule(R"({"limits":[{"counter":"c","window":"minute","max":7}]})");
   const Decision refused_now = refuse_by_quota(judge(*document, "t"), 0, 12'300ms);
   CHECK(verdict(refused_now) == "deny /tools/t/limits/0");
-  CHECK(refused_now.reason == "quota `c` is used up: 7 in 60 s; free again in 13 s");
+  CHECK(refused_now.reason == "quota `c` is used up: 7 in 1 minute; free again in 13 s");
   CHECK(refused_now.quotas.empty());
   CHECK(refuse_by_quota(judge(*document, "t"), 9, {}).effect == Effect::kDeny);
 }

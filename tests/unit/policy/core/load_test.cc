@@ -56,7 +56,7 @@ tools:
     require:
       - {arg: amount, op: lte, value: 9007199254740993}
     limits:
-      - {counter: money, window: day, max: 18446744073709, scope: global, increment_from: amount, mode: fixed}
+      - {counter: money, window: day, max: 9223372036854775807, scope: global, increment_from: amount, mode: fixed}
 )");
   CHECK(verdict(*document, "pay", R"({"amount":9007199254740993})") == "allow /tools/pay");
   CHECK(verdict(*document, "pay", R"({"amount":9007199254740994})") == "deny /tools/pay/require/0");

@@ -118,6 +118,16 @@ TEST_CASE("form A: conditions on counters that no reservation expresses read the
   CHECK_THAT(unreadable.reason, Contains("can't be read"));
 }
 
+TEST_CASE("form A: an amount that is more than a condition on its counter ever lets through is denied at once") {
+  const auto large = load(rule("{name: r, on_deny: too much for a day, conditions: [{path: state.t.c, op: lte, value: 100}], state: {counter: c, window: day, increment_from: args.n}}"), Format::kYaml);
+  CHECK(verdict(*large, "t", R"({"n":100})") == "allow /tools/t");
+  const Decision never = judge(*large, "t", R"({"n":101})");
+  CHECK(verdict(never) == "deny /tools/t/rules/0/conditions/0");
+  CHECK(never.reason == "too much for a day: the call takes 101, more than quota `c` ever holds: 100 in 1 day");
+  const auto fixed = load(rule("{name: r, conditions: [{path: state.t.c, op: lt, value: 3}], state: {counter: c, window: hour, increment: 3}}"), Format::kYaml);
+  CHECK(verdict(*fixed, "t") == "deny /tools/t/rules/0/conditions/0");
+}
+
 TEST_CASE("form A: the counter of another tool is read as it is") {
   const auto document = load("version: \"1\"\ndefault: deny\ntools:\n  a.b:\n    rules: [{name: r, conditions: [{path: state.a.b.c.d, op: lte, value: 9}], state: {counter: c.d, window: day}}]\n"
                              "  u:\n    rules: [{name: r, conditions: [{path: state.a.b.c.d, op: lt, value: 2}]}]\n");
@@ -163,6 +173,21 @@ TEST_CASE("form A: its errors, in their spirit") {
       {"{name: r, conditions: [{path: state.t.c, op: lte, value: 1}], state: {counter: c, window: day}}\n      - {name: s, conditions: [{path: state.t.c, op: lte, value: 1}], state: {counter: c, window: hour}}",
        "is declared twice"}};
   for (const auto& [text, word] : table) CHECK_THAT(refused(rule(text), Format::kYaml), Contains(word));
+}
+
+TEST_CASE("form A: what is wrong with a rule does not hide what is wrong in it") {
+  const std::string findings = refused(rule("{conditions: [{path: args.a, op: is, value: 1}, {op: in, value: 1}], state: {counter: c, window: week}}\n"
+                                            "      - {action: deny, rate_limit: 5/fortnight, conditions: [{path: a, op: eq, value: 1}]}"),
+                                       Format::kYaml);
+  for (const char* one : {"/rules/0: the rule needs a `name`", "/rules/0/conditions/0/op: unknown operator", "/rules/0/conditions/1: `path` is missing",
+                          "/rules/0/conditions/1/value: operator `in` needs a list", "/rules/0/state/window: must be", "/rules/1/conditions: a rule with action `deny`",
+                          "/rules/1/rate_limit: a rule with action `deny` takes no rate_limit", "/rules/1/rate_limit: must be a rate", "/rules/1/conditions/0/path: must begin with"}) {
+    CHECK_THAT(findings, Contains(one));
+  }
+  const std::string predicate = refused(R"({"version":"1","default":"deny","tools":{"t":{"require":[{"op":"in","value":1}, {"arg":"a..b","op":"eq"}]}}})");
+  for (const char* one : {"/require/0: `arg` is missing", "/require/0/value: operator `in` needs a list", "/require/1: `value` is missing", "/require/1/arg: must be the name"}) {
+    CHECK_THAT(predicate, Contains(one));
+  }
 }
 
 TEST_CASE("form B: approvals with conditions, and their time") {

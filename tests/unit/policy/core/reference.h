@@ -231,6 +231,7 @@ class Judge {
       for (std::size_t i = 0; i < list.size(); ++i) {
         if (!list[i].contains("increment_from")) continue;
         const auto amount = lookup(arguments_, list[i]["increment_from"]);
+        if (amount && amount->is_number() && exact(*amount) > list[i]["max"].get<int>()) return at(pointer + "/limits", i);   // never fits
         if (!amount || !amount->is_number_integer() || (!amount->is_number_unsigned() && amount->get<std::int64_t>() < 0)) return at(pointer + "/limits", i);
       }
     }
