@@ -65,7 +65,7 @@ class Story(unittest.TestCase):
         """State of its own for each story: the limit is counted anew."""
         state = os.path.join(self.root, "state-" + name)
         env = wt.environment(state=state)
-        return {**env, "WARDENV_APPROVE": json.dumps(["/usr/bin/env", f"WARDENV_STATE={state}", wt.WARDENV, "approvals", "approve"])}
+        return {**env, "WARDENV_APPROVE": json.dumps(["/usr/bin/env", f"WARDENV_STATE={state}", wt.WARDENV, "approvals", "approve", "--yes"])}
 
     def check(self, told, token):
         opened, listed, made, added, tested, denied, hidden, approved, cancelled, limited, files = told

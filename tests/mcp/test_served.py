@@ -189,7 +189,7 @@ class Approvals(Project):
 
     def approve(self, text):
         id = re.search(r"approvals approve ([0-9A-Za-z_-]+)", text).group(1)
-        subprocess.run([wt.WARDENV, "approvals", "approve", id], check=True, capture_output=True, env=wt.environment(state=os.path.join(self.root, "state")))
+        subprocess.run([wt.WARDENV, "approvals", "approve", "--yes", id], check=True, capture_output=True, env=wt.environment(state=os.path.join(self.root, "state")))
 
     def legacy(self, server, id, answer, approve):
         server.send(request("tools/call", {"name": "run_in_venv", "arguments": self.in_venv("echo", id)}, id))

@@ -43,7 +43,7 @@ class Approvals(unittest.TestCase):
         done = self.wardenv("list")
         self.assertEqual((done.returncode, done.stdout), (0, b"nothing waits\n"))
         self.assertEqual(json.loads(self.wardenv("list", "--json").stdout), [])
-        self.assertEqual(self.wardenv("approve", "x").returncode, 1)
+        self.assertEqual(self.wardenv("approve", "--yes", "x").returncode, 1)
         self.assertFalse(os.path.exists(self.state))
 
     def test_the_store_is_private(self):
@@ -56,7 +56,7 @@ class Approvals(unittest.TestCase):
         number = self.ask()
         self.assertEqual(self.stores("consume"), ["none"])
         self.assertIn(number, self.wardenv("list").stdout.decode())
-        done = self.wardenv("approve", number, "--as", "ana")
+        done = self.wardenv("approve", "--yes", number, "--as", "ana")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('runs         "rm" "-r" "build"', done.stdout.decode())
         self.assertEqual(self.stores("consume"), ["taken", number])
@@ -68,9 +68,9 @@ class Approvals(unittest.TestCase):
 
     def test_who_decided_is_in_the_log(self):
         yes, no = self.ask(), self.ask({**CALL, "cwd": "/elsewhere"})
-        self.assertEqual(self.wardenv("approve", yes, "--as", "ana").returncode, 0)
+        self.assertEqual(self.wardenv("approve", "--yes", yes, "--as", "ana").returncode, 0)
         self.assertEqual(self.wardenv("deny", no, "--as", "ben", "--reason", "not there").returncode, 0)
-        self.assertEqual(self.wardenv("approve", no, "--as", "eve").returncode, 1)   # decides nothing, so it leaves nothing
+        self.assertEqual(self.wardenv("approve", "--yes", no, "--as", "eve").returncode, 1)   # decides nothing, so it leaves nothing
         done = execute([WARDENV, "audit", "show", "--json"], env=environment(state=self.state))
         events = [record for record in map(json.loads, done.stdout.splitlines()) if record["event"] == "approval"]
         self.assertEqual([(record["details"]["id"], record["details"]["by"], record["decision"], record.get("reason")) for record in events],
@@ -84,10 +84,10 @@ class Approvals(unittest.TestCase):
         log = os.path.join(self.state, "audit")
         with open(log, "w", encoding="utf-8"):
             pass
-        self.assertEqual(self.wardenv("approve", number).returncode, 125)
+        self.assertEqual(self.wardenv("approve", "--yes", number).returncode, 125)
         self.assertEqual(self.stores("consume"), ["none"])
         os.unlink(log)
-        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+        self.assertEqual(self.wardenv("approve", "--yes", number).returncode, 0)
         self.assertEqual(self.stores("consume"), ["taken", number])
 
     def test_a_yes_that_comes_too_late_is_taken_back_in_the_log(self):
@@ -113,7 +113,7 @@ class Approvals(unittest.TestCase):
         for folder, _, names in os.walk(self.state):
             for path in [folder, *(os.path.join(folder, name) for name in names)]:
                 os.chown(path, user.uid, user.gid)
-        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+        self.assertEqual(self.wardenv("approve", "--yes", number).returncode, 0)
         for folder, _, names in os.walk(self.state):
             for path in [folder, *(os.path.join(folder, name) for name in names)]:
                 self.assertEqual(os.stat(path).st_uid, user.uid, path)
@@ -122,7 +122,7 @@ class Approvals(unittest.TestCase):
         number = self.ask()
         self.assertEqual(self.wardenv("deny", number, "--reason", "not there", "--as", "ana").returncode, 0)
         self.assertEqual(self.stores("consume"), ["none"])
-        done = self.wardenv("approve", number)
+        done = self.wardenv("approve", "--yes", number)
         self.assertEqual(done.returncode, 1)
         self.assertIn("is not pending: it is denied (decided by `ana`)", done.stderr.decode())
         self.assertEqual(self.stores("ask", CALL, "1000"), [number, "denied"])
@@ -131,9 +131,9 @@ class Approvals(unittest.TestCase):
     def test_expired_is_not_approved(self):
         number = self.ask(timeout=1)
         other = self.ask({**CALL, "cwd": "/elsewhere"})
-        self.assertEqual(self.wardenv("approve", number).returncode, 1)
+        self.assertEqual(self.wardenv("approve", "--yes", number).returncode, 1)
         self.assertEqual(self.stores("consume"), ["none"])
-        self.assertEqual(self.wardenv("approve", other).returncode, 0)   # the control
+        self.assertEqual(self.wardenv("approve", "--yes", other).returncode, 0)   # the control
 
     def test_what_hides_is_shown(self):
         number = self.ask({**CALL, "arguments": {"command": "sh", "args": ["-c", "echo \u202eok\u0007\x1b[2K\n  for grant    \"root\""]}})
@@ -169,6 +169,32 @@ class Approvals(unittest.TestCase):
             self.assertIn(b"Approve exactly this, once?", seen)
         self.assertEqual(self.stores("consume"), ["taken", number])
 
+    def test_without_a_terminal_nothing_is_approved_by_accident(self):
+        number = self.ask()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        os.write(ours, b"y\n")
+        for stdin in ({"input": b""}, {"input": b"y\n"}, {"stdin": theirs}):   # nothing to read, an answer that no person gave, a person who does not see
+            done = subprocess.run([WARDENV, "approvals", "approve", number], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(state=self.state), **stdin)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn(b'runs         "rm" "-r" "build"', done.stdout)
+            self.assertIn(b"not approved; it still waits", done.stdout)
+            self.assertIn(b"there is no terminal to ask at", done.stderr)
+            self.assertIn(b"--yes", done.stderr)
+        self.assertEqual(self.stores("consume"), ["none"])
+        log = execute([WARDENV, "audit", "show", "--json"], env=environment(state=self.state)).stdout
+        self.assertNotIn(b'"approval"', log)
+        self.assertEqual(self.wardenv("approve", number, "--yes").returncode, 0)   # the control
+        self.assertEqual(self.stores("consume"), ["taken", number])
+
+    def test_a_missing_id_is_named(self):
+        for action in ("show", "approve", "deny"):
+            done = self.wardenv(action)
+            self.assertEqual(done.returncode, 125, done)
+            self.assertIn(f"`{action}` needs the ID of an approval", done.stderr.decode())
+            self.assertIn("wardenv approvals list", done.stderr.decode())
+
     def test_options_that_do_not_fit_are_refused(self):
         number = self.ask()
         for arguments in (["approve"], ["list", number], ["frobnicate"], ["show", number, "--all"], ["list", "--reason", "x"], ["deny", number, "--yes"],
@@ -186,7 +212,7 @@ class Approvals(unittest.TestCase):
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")   # or the store would still be whole in its log
         with open(self.file, "r+b") as file:
             file.write(b"this is no database.")
-        done = self.wardenv("approve", number)
+        done = self.wardenv("approve", "--yes", number)
         self.assertEqual(done.returncode, 125)
         self.assertIn("is damaged", done.stderr.decode())
         self.assertIn("move it away", done.stderr.decode())
@@ -196,18 +222,18 @@ class Approvals(unittest.TestCase):
         with sqlite3.connect(self.file) as database:
             database.execute("UPDATE approval SET cwd = '/'")
         database.close()
-        done = self.wardenv("approve", number)
+        done = self.wardenv("approve", "--yes", number)
         self.assertEqual(done.returncode, 125)
         self.assertIn("fingerprint", done.stderr.decode())
 
     def test_a_folder_that_others_may_write_to_is_refused(self):
         number = self.ask()
         os.chmod(self.state, 0o777)
-        done = self.wardenv("approve", number)
+        done = self.wardenv("approve", "--yes", number)
         self.assertEqual(done.returncode, 125)
         self.assertIn("others may write", done.stderr.decode())
         os.chmod(self.state, 0o700)
-        self.assertEqual(self.wardenv("approve", number).returncode, 0)
+        self.assertEqual(self.wardenv("approve", "--yes", number).returncode, 0)
 
     @unittest.skipUnless(IS_ROOT, "needs two users")
     def test_another_users_folder_is_refused(self):
@@ -216,7 +242,7 @@ class Approvals(unittest.TestCase):
         for mode in (0o700, 0o755):
             os.chmod(self.folder, 0o755)
             os.chmod(self.state, mode)
-            done = subprocess.run([WARDENV, "approvals", "approve", number], capture_output=True, env=environment(user, self.state), **as_user(user))
+            done = subprocess.run([WARDENV, "approvals", "approve", number, "--yes"], capture_output=True, env=environment(user, self.state), **as_user(user))
             self.assertEqual(done.returncode, 125, done.stderr)
             self.assertIn(b"wardenv: ", done.stderr)
             self.assertEqual(done.stderr.count(b"\n"), 1)
@@ -246,7 +272,7 @@ class ApprovedRuns(unittest.TestCase):
         """Asks, checks that it waits, and approves. What the person was shown."""
         self.assertEqual(self.run_it(options, *command).status, 75)
         waits, = [item for item in json.loads(execute([WARDENV, "approvals", "list", "--json"], env=self.env).stdout) if item["state"] == "pending"]
-        done = execute([WARDENV, "approvals", "approve", waits["id"]], env=self.env)
+        done = execute([WARDENV, "approvals", "approve", "--yes", waits["id"]], env=self.env)
         self.assertEqual(done.returncode, 0, done.stderr)
         return waits, done.stdout.decode()
 

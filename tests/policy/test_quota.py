@@ -222,7 +222,7 @@ class Approval(Base):
         self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
         record, = self.waiting()
         self.assertEqual(record["arguments"]["args"], ["a b"])
-        self.assertEqual(self.approvals("approve", record["id"]).returncode, 0)
+        self.assertEqual(self.approvals("approve", "--yes", record["id"]).returncode, 0)
         self.assertEqual(self.run_once("/bin/echo", "a", "b").returncode, WAITS)
         done = self.run_once("/bin/echo", "a b")
         self.assertEqual((done.returncode, json.loads(done.stdout)["stdout"]), (0, "a b\n"))
@@ -239,14 +239,14 @@ class Approval(Base):
     def test_another_policy_asks_again(self):
         self.run_once()
         record, = self.waiting()
-        self.approvals("approve", record["id"])
+        self.approvals("approve", "--yes", record["id"])
         self.write_policy({"action": "require_approval", "reason": "another reason"}, approvals={"timeout": "10m", "dedupe_window": "10m"})
         self.assertEqual(self.run_once().returncode, WAITS)
 
     def test_a_run_that_never_began_gives_it_back(self):
         self.write_policy({"action": "require_approval", **limit(1)}, approvals={"timeout": "10m"})
         self.assertEqual(self.run_once("/no/such/program").returncode, WAITS)
-        self.approvals("approve", self.waiting()[0]["id"])
+        self.approvals("approve", "--yes", self.waiting()[0]["id"])
         self.assertNotIn(self.run_once("/no/such/program").returncode, (WAITS, DENIED))
         states = [record["state"] for record in json.loads(self.approvals("list", "--all", "--json").stdout)]
         self.assertIn(states, (["approved"], ["consumed"]))   # whether it was entered is the engine's to say; nothing else may be said
@@ -257,7 +257,7 @@ class Approval(Base):
         record, = self.waiting()
         os.chmod(self.folder, 0o755)
         user = shared_user()
-        done = subprocess.run([WARDENV, "approvals", "approve", record["id"]], capture_output=True, env=environment(user, self.state), **as_user(user))
+        done = subprocess.run([WARDENV, "approvals", "approve", "--yes", record["id"]], capture_output=True, env=environment(user, self.state), **as_user(user))
         self.assertEqual(done.returncode, 125, done.stderr)
         self.assertEqual(self.run_once().returncode, WAITS)
 

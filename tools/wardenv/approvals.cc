@@ -29,7 +29,7 @@ constexpr const char* kHelp =
     "time ends; then the caller must make that call again.\n\n"
     "  list     what waits or is approved and not yet used; --all: what was denied, used or ended too\n"
     "  show     exactly what will run: every argument quoted, control and invisible characters escaped\n"
-    "  approve  show it, on a terminal ask, and approve\n"
+    "  approve  show it, ask, and approve; where there is no terminal to ask at, only with --yes\n"
     "  deny     deny it; the caller is told the reason\n\n"
     "Options:\n"
     "  --all          what has ended too\n"
@@ -42,7 +42,7 @@ constexpr const char* kHelp =
     "  wardenv approvals list\n"
     "  wardenv approvals approve k7p2-m9xq-3dfw\n"
     "  wardenv approvals deny k7p2-m9xq-3dfw --reason \"use the staging folder\"\n\n"
-    "Exit status: 0 done; 1 there is no such approval, it is not pending, or you said no; 125 wardenv could not do its job.\n";
+    "Exit status: 0 done; 1 there is no such approval, it is not pending, or nobody said yes; 125 wardenv could not do its job.\n";
 constexpr int kNo = 1;
 
 struct Options {
@@ -83,6 +83,9 @@ Result<Options> parse(const Arguments& arguments) {
     return fail(ErrorCode::kBadInput, error.what(), "`wardenv approvals --help` shows how");
   }
   if (!config.empty()) options.config = config;
+  if (options.action != "list" && options.id.empty()) {
+    return fail(ErrorCode::kBadInput, "`" + options.action + "` needs the ID of an approval", "`wardenv approvals list` shows them");
+  }
   if (!fits(options)) return fail(ErrorCode::kBadInput, "these options don't go with `" + options.action + "`", "`wardenv approvals --help` shows how");
   return options;
 }
@@ -152,8 +155,13 @@ int show(policy::ApprovalStore& store, const Options& options) {
   return 0;
 }
 
+// Where nobody can be asked nobody has agreed: a script that runs us by mistake, or without a terminal, approves nothing.
 bool person_agrees(const Options& options) {
-  if (options.yes || ::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) return true;
+  if (options.yes) return true;
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
+    complain({ErrorCode::kBadInput, "there is no terminal to ask at", "give --yes to approve without being asked", 0});
+    return false;
+  }
   std::fputs("\nApprove exactly this, once? [y/N] ", stdout);
   std::fflush(stdout);
   std::string answer;
