@@ -39,6 +39,16 @@ bool parse_with_unit(std::string_view text, const std::array<Unit, N>& units, st
   return false;
 }
 
+// In the largest unit that tells it exactly.
+template <std::size_t N>
+std::string with_unit(std::uint64_t value, const std::array<Unit, N>& units) {
+  const Unit* best = units.data();
+  for (const Unit& unit : units) {
+    if (value != 0 && value % unit.factor == 0) best = &unit;
+  }
+  return std::to_string(value / best->factor) + std::string(best->name);
+}
+
 // The digits behind a decimal point.
 std::optional<std::uint32_t> billionths_in(std::string_view digits) {
   constexpr std::size_t kDigits = 9;
@@ -74,6 +84,18 @@ Result<std::uint32_t> parse_count(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > 1'000'000) return bad(text, "a number of processes", "64");
   return value;
+}
+
+std::string size_text(std::uint64_t bytes) { return with_unit(bytes, kSizes); }
+std::string duration_text(std::chrono::milliseconds time) { return with_unit(static_cast<std::uint64_t>(time.count()), kTimes); }
+
+std::string cores_text(double cores) {
+  const auto billionths = static_cast<std::uint64_t>(cores * 1e9 + 0.5);
+  std::string text = std::to_string(billionths / 1'000'000'000);
+  std::string behind = std::to_string(billionths % 1'000'000'000);
+  behind.insert(0, 9 - behind.size(), '0');
+  behind.erase(behind.find_last_not_of('0') + 1);
+  return behind.empty() ? text : text + "." + behind;
 }
 
 }  // namespace wardenv::engine

@@ -23,4 +23,13 @@ Result<double> parse_cores(std::string_view text);
 // A whole number from 1 on. Error kBadInput shows a good value.
 Result<std::uint32_t> parse_count(std::string_view text);
 
+// As people write it, exactly: "512M", "1000". What parse_size() reads back.
+std::string size_text(std::uint64_t bytes);
+
+// "90s", "1500ms". What parse_duration() reads back, if it is not zero.
+std::string duration_text(std::chrono::milliseconds time);
+
+// "1.5", "2". At most nine digits behind the point, as parse_cores() reads.
+std::string cores_text(double cores);
+
 }  // namespace wardenv::engine

@@ -40,6 +40,7 @@ struct ToolCall {
   std::string run_id{};           // empty: a new one
   std::string venv{};             // absolute, without symbolic links; empty: none
   std::optional<sandbox::Program> program{};   // the file that the command was looked up to
+  std::vector<std::string> profile_of{};   // where it is judged as several tools: all of them; it runs under the profile of the first that has one
   std::string unjudgeable{};      // why no rule can be asked about it, and so it is denied; empty: they can
 };
 

@@ -18,11 +18,6 @@ tl::unexpected<Error> too_much(const char* option) {
   return fail(ErrorCode::kBadInput, std::string("--") + option + " asks for more than the policy grants", "leave it out, or have it granted by a profile of the policy");
 }
 
-ProfileNetwork network_of(const policy::Profile& granted) {
-  const bool hosts = !granted.allow_hosts.empty() || !granted.allow_presets.empty();
-  return granted.network.value_or(hosts ? ProfileNetwork::kEgress : ProfileNetwork::kNone);
-}
-
 // Whether `granted` allows all that `asked` does: the same rule, or one name and its ports out of a rule without further conditions.
 bool covers(const EgressRule& granted, const EgressRule& asked) {
   EgressRule same = asked;
@@ -84,6 +79,11 @@ Status apply_egress(const policy::Profile& granted, std::span<const std::string>
 }
 
 }  // namespace
+
+ProfileNetwork network_of(const policy::Profile& granted) {
+  const bool hosts = !granted.allow_hosts.empty() || !granted.allow_presets.empty();
+  return granted.network.value_or(hosts ? ProfileNetwork::kEgress : ProfileNetwork::kNone);
+}
 
 Result<EgressSettings> granted_egress(const policy::Profile& granted) {
   EgressSettings settings;

@@ -11,6 +11,9 @@
 
 namespace wardenv::engine {
 
+// The widest network that it grants: to name hosts is to grant egress.
+policy::ProfileNetwork network_of(const policy::Profile& granted);
+
 // What a profile lets be reached. Error kBadInput: a rule, preset or header that is none.
 Result<EgressSettings> granted_egress(const policy::Profile& granted);
 

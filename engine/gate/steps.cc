@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/gate/aside.h"
+#include "engine/gate/profile_text.h"
 #include "engine/gate/resolve.h"
 #include "engine/hooks/hooks.h"
 #include "policy/core/authorize.h"
@@ -75,11 +76,13 @@ std::string identity_of(const std::optional<sandbox::Program>& program) {
 }
 
 policy::ApprovalCall approval_call(const Judging& judging) {
-  const Decision& decision = judging.admission.decision;
   const ToolCall& call = judging.call;
-  return {.tool = call.tool, .arguments_json = call.arguments_json, .grant = call.grant, .cwd = call.cwd, .rule = decision.approval->rule,
-          .profile = decision.profile, .policy_digest = judging.edition->digest_sha256, .workspace = call.workspace, .venv = call.venv,
-          .program = call.program ? call.program->path : "", .program_identity = identity_of(call.program)};
+  const auto& profiles = judging.edition->document->profiles;
+  const auto found = profiles.find(judging.profile);
+  return {.tool = call.tool, .arguments_json = call.arguments_json, .grant = call.grant, .cwd = call.cwd, .rule = judging.admission.decision.approval->rule,
+          .profile = judging.profile, .policy_digest = judging.edition->digest_sha256, .workspace = call.workspace, .venv = call.venv,
+          .program = call.program ? call.program->path : "", .program_identity = identity_of(call.program),
+          .granted_json = profile_json(found == profiles.end() ? policy::Profile() : found->second)};
 }
 
 AuditRecord record_of(const ToolCall& call, const Edition& edition, const std::string& run_id, const Decision& decision) {
@@ -117,14 +120,29 @@ void Steps::notice(const char* what, const Error& error) const {
   notice_(std::string(what) + ": " + error.message + (error.hint.empty() ? "" : " — " + error.hint));
 }
 
+Decision Steps::ask_document(const Judging& judging, std::string_view tool, const nlohmann::json& arguments) const {
+  const policy::ResolvePath resolve = path_resolver(judging.call.cwd);
+  const policy::Call call{.tool = tool, .arguments = arguments, .grant = judging.call.grant, .session = judging.call.session,
+                          .cwd = judging.call.cwd, .workspace = judging.call.workspace, .resolve = &resolve};
+  return policy::authorize(call, *judging.edition->document, StoreView(stores_));
+}
+
+// Known before all tools were asked: an approval of one of them is for what the call will run under.
+std::string Steps::profile_of(const Judging& judging, const nlohmann::json& arguments) const {
+  const Decision& decision = judging.admission.decision;
+  for (const std::string& tool : judging.call.profile_of) {
+    std::string profile = tool == judging.call.tool ? decision.profile : ask_document(judging, tool, arguments).profile;
+    if (!profile.empty()) return profile;
+  }
+  return decision.profile;
+}
+
 bool Steps::judge(Judging& judging) const {
   if (!judging.call.unjudgeable.empty()) return judging.no("(malformed call)", judging.call.unjudgeable);
   auto arguments = policy::parse_arguments(judging.call.arguments_json);
   if (!arguments) return judging.no("(malformed call)", arguments.error().message);
-  const policy::ResolvePath resolve = path_resolver(judging.call.cwd);
-  const policy::Call call{.tool = judging.call.tool, .arguments = *arguments, .grant = judging.call.grant, .session = judging.call.session,
-                          .cwd = judging.call.cwd, .workspace = judging.call.workspace, .resolve = &resolve};
-  judging.admission.decision = policy::authorize(call, *judging.edition->document, StoreView(stores_));
+  judging.admission.decision = ask_document(judging, judging.call.tool, *arguments);
+  judging.profile = profile_of(judging, *arguments);
   return judging.admission.decision.effect != Effect::kDeny;
 }
 

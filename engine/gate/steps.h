@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ struct Judging {
   int cancel_fd = -1;   // see Gate::admit
   Admission admission{};
   std::shared_ptr<Admission::Pending> pending{};
+  std::string profile{};   // the one that the call will run under: the decision's, or as ToolCall::profile_of says
 
   // Answers false, as a step that stops the call does.
   bool no(std::string rule, std::string reason);
@@ -69,6 +71,8 @@ class Steps {
   void write_edit(const Edition& in_force, std::string_view refusal);
 
  private:
+  [[nodiscard]] policy::Decision ask_document(const Judging& judging, std::string_view tool, const nlohmann::json& arguments) const;
+  [[nodiscard]] std::string profile_of(const Judging& judging, const nlohmann::json& arguments) const;
   bool await_approval(Judging& judging, policy::ApprovalStore& store, const policy::ApprovalCall& call);
   Status write(const AuditRecord& record, Durable durable);
   Status settle();

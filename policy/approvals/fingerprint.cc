@@ -40,7 +40,8 @@ Result<Canonical> canonical(const ApprovalCall& call) {
     const Json& arguments = *read;
     const Json whole{{"tool", call.tool}, {"arguments", arguments}, {"grant", call.grant}, {"cwd", call.cwd},
                      {"rule", call.rule}, {"profile", call.profile}, {"policy", call.policy_digest}, {"workspace", call.workspace},
-                     {"venv", call.venv}, {"program", call.program}, {"program_identity", call.program_identity}};
+                     {"venv", call.venv}, {"program", call.program}, {"program_identity", call.program_identity},
+                     {"granted", call.granted_json}};
     return Canonical{arguments.dump(), sha256_hex(whole.dump())};
   } catch (const std::exception& thrown) {
     return cant_wait(thrown.what());

@@ -15,12 +15,12 @@ namespace {
 constexpr const char* kSchema =
     "CREATE TABLE approval(id TEXT NOT NULL PRIMARY KEY, fingerprint TEXT NOT NULL, tool TEXT NOT NULL, arguments TEXT NOT NULL, grant_name TEXT NOT NULL,"
     " cwd TEXT NOT NULL, rule TEXT NOT NULL, profile TEXT NOT NULL, policy TEXT NOT NULL, workspace TEXT NOT NULL, venv TEXT NOT NULL,"
-    " program TEXT NOT NULL, program_identity TEXT NOT NULL, reason TEXT NOT NULL, state INTEGER NOT NULL,"
+    " program TEXT NOT NULL, program_identity TEXT NOT NULL, granted TEXT NOT NULL, reason TEXT NOT NULL, state INTEGER NOT NULL,"
     " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, decided_at INTEGER, decided_by TEXT NOT NULL, note TEXT NOT NULL, turn INTEGER NOT NULL)"
     " WITHOUT ROWID;";
 constexpr const char* kColumns =
-    "id, fingerprint, tool, arguments, grant_name, cwd, rule, profile, policy, workspace, venv, program, program_identity, reason, state, created_at,"
-    " expires_at, decided_at, decided_by, note, turn";
+    "id, fingerprint, tool, arguments, grant_name, cwd, rule, profile, policy, workspace, venv, program, program_identity, granted, reason, state,"
+    " created_at, expires_at, decided_at, decided_by, note, turn";
 
 [[noreturn]] void throw_damaged(const std::string& id) {
   throw SQLite::Exception("the record `" + id + "` does not agree with its fingerprint", SQLITE_CORRUPT);
@@ -45,15 +45,16 @@ Approval read_row(SQLite::Statement& row, Moment now) {
   Approval approval{.id = text(0),
                     .fingerprint = text(1),
                     .call = {.tool = text(2), .arguments_json = text(3), .grant = text(4), .cwd = text(5), .rule = text(6), .profile = text(7),
-                             .policy_digest = text(8), .workspace = text(9), .venv = text(10), .program = text(11), .program_identity = text(12)},
-                    .reason = text(13),
-                    .state = state_of(number(14), number(16), now),
-                    .created_at = wall_time(number(15), now),
-                    .expires_at = wall_time(number(16), now),
-                    .decided_by = text(18),
-                    .note = text(19),
-                    .turn = static_cast<std::uint64_t>(number(20))};
-  if (!row.getColumn(17).isNull()) approval.decided_at = wall_time(number(17), now);
+                             .policy_digest = text(8), .workspace = text(9), .venv = text(10), .program = text(11), .program_identity = text(12),
+                             .granted_json = text(13)},
+                    .reason = text(14),
+                    .state = state_of(number(15), number(17), now),
+                    .created_at = wall_time(number(16), now),
+                    .expires_at = wall_time(number(17), now),
+                    .decided_by = text(19),
+                    .note = text(20),
+                    .turn = static_cast<std::uint64_t>(number(21))};
+  if (!row.getColumn(18).isNull()) approval.decided_at = wall_time(number(18), now);
   const auto form = canonical(approval.call);
   if (!form || form->fingerprint != approval.fingerprint) throw_damaged(approval.id);
   return approval;
@@ -109,17 +110,17 @@ ApprovalRows::Waiting ApprovalRows::count_waiting(const std::string& grant, Mome
 }
 
 void ApprovalRows::insert(const Approval& approval, Moment now) {
-  SQLite::Statement row(database_, std::string("INSERT INTO approval(") + kColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'','',0)");
+  SQLite::Statement row(database_, std::string("INSERT INTO approval(") + kColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'','',0)");
   const ApprovalCall& call = approval.call;
   int index = 1;
   for (const std::string* text : {&approval.id, &approval.fingerprint, &call.tool, &call.arguments_json, &call.grant, &call.cwd, &call.rule,
                                   &call.profile, &call.policy_digest, &call.workspace, &call.venv, &call.program, &call.program_identity,
-                                  &approval.reason}) {
+                                  &call.granted_json, &approval.reason}) {
     bind_text(row, index++, *text);
   }
-  row.bind(15, number_of(approval.state));
-  row.bind(16, stored_time(approval.created_at, now));
-  row.bind(17, stored_time(approval.expires_at, now));
+  row.bind(16, number_of(approval.state));
+  row.bind(17, stored_time(approval.created_at, now));
+  row.bind(18, stored_time(approval.expires_at, now));
   row.exec();
 }
 

@@ -32,7 +32,7 @@ const std::string& create_sql() {
 }
 
 Schema schema() {
-  return {.what = "approvals store", .application_id = 0x57444150 /* "WDAP" */, .version = 2, .create = create_sql().c_str(),
+  return {.what = "approvals store", .application_id = 0x57444150 /* "WDAP" */, .version = 3, .create = create_sql().c_str(),
           .if_lost = "calls that wait or were approved must then be asked for again"};
 }
 

@@ -31,6 +31,7 @@ struct ApprovalCall {
   std::string venv{};             // resolved; empty: none
   std::string program{};          // the file that its command is, by its real path; empty: not looked up by name
   std::string program_identity{}; // "device:inode:seconds.nanoseconds" of that file and its last change (st_ctim)
+  std::string granted_json{};     // what that profile granted then, a JSON object for the person to see
   bool operator==(const ApprovalCall&) const = default;
 };
 

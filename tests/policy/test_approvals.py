@@ -294,6 +294,8 @@ class ApprovedRuns(unittest.TestCase):
         shown, text = self.approved(["--no-venv", "--workspace", self.project], *command)
         self.assertEqual((shown["workspace"], shown["cwd"], shown["venv"]), (self.project, self.project, ""))
         self.assertIn(f'workspace    "{self.project}"', text)
+        self.assertIn('\n    network = "none"\n', text)
+        self.assertEqual((shown["granted"]["access"], shown["granted"]["memory"]), ("direct", "512M"))
         wider = self.run_it(["--no-venv", "--workspace", os.path.dirname(self.project), "--cwd", "proj"], *command)
         self.assertEqual(wider.status, 75, wider)
         self.assertNotIn("secret", wider.text)

@@ -29,7 +29,8 @@ int complain(const Error& error) {
 ApprovalCall read_call(const char* path) {
   std::ifstream file(path);
   const auto json = nlohmann::json::parse(std::string(std::istreambuf_iterator<char>(file), {}));
-  return {.tool = json.at("tool"), .arguments_json = json.at("arguments").dump(), .grant = json.at("grant"), .cwd = json.at("cwd"), .rule = json.at("rule")};
+  return {.tool = json.at("tool"), .arguments_json = json.at("arguments").dump(), .grant = json.at("grant"), .cwd = json.at("cwd"), .rule = json.at("rule"),
+          .granted_json = json.contains("granted") ? json.at("granted").dump() : ""};
 }
 
 int ask(ApprovalStore& store, const ApprovalCall& call, const char* timeout) {

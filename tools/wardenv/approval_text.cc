@@ -109,6 +109,19 @@ std::string argv_text(const json& arguments) {
   return line;
 }
 
+// What a call has besides its command, by name: in one line, and cut where it would get long.
+std::string more_text(const json& arguments) {
+  constexpr std::size_t kWidth = 40;
+  std::string more;
+  for (const auto& argument : arguments.items()) {
+    const std::string& key = argument.key();
+    if (key != "command" && key != "args" && key != "current_working_dir") more += " +" + key_text(key);
+  }
+  return more.size() <= kWidth ? more : more.substr(0, kWidth) + "…";
+}
+
+std::string cut(const std::string& text, std::size_t width) { return text.size() <= width ? text : text.substr(0, width) + "… (`show` shows all)"; }
+
 std::string span_text(std::chrono::system_clock::duration span) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span).count();
   if (seconds < 120) return std::to_string(seconds) + " s";
@@ -122,6 +135,13 @@ std::string left_text(WallTime until, WallTime now) {
 
 std::string program_text(const policy::ApprovalCall& call) {
   return call.program.empty() ? "-" : shown_both_ways(call.program) + " as " + in_quotes_ascii(call.program_identity);
+}
+
+void add_values(const char* title, const json& values, std::string& text) {
+  std::vector<std::string> lines;
+  flatten(values, "", lines);
+  text += std::string("  ") + title + "\n";
+  for (const std::string& line : lines) text += "    " + line + "\n";
 }
 
 std::string name_or_dash(const std::string& text) { return text.empty() ? "-" : in_quotes_ascii(text); }
@@ -157,18 +177,16 @@ std::string approval_text(const Approval& approval, WallTime now) {
   add("ends         ", utc(approval.expires_at) + ", " + left_text(approval.expires_at, now));
   if (approval.decided_at) add("decided      ", utc(*approval.decided_at) + " by " + in_quotes_ascii(approval.decided_by) + (approval.note.empty() ? "" : ": " + in_quotes(approval.note)));
   add("fingerprint  ", approval.fingerprint);
-  text += "  arguments\n";
-  std::vector<std::string> lines;
-  flatten(arguments, "", lines);
-  for (const std::string& line : lines) text += "    " + line + "\n";
+  add_values("arguments", arguments, text);
+  const json granted = json::parse(approval.call.granted_json, nullptr, false);
+  if (granted.is_object()) add_values("granted by the profile and the defaults, at most", granted, text);
   return text;
 }
 
 std::string approval_line(const Approval& approval, WallTime now) {
   constexpr std::size_t kWidth = 72;
   const json arguments = json::parse(approval.call.arguments_json, nullptr, false);
-  std::string what = is_command(arguments) ? argv_text(arguments) : arguments.dump(-1, ' ', true);
-  if (what.size() > kWidth) what = what.substr(0, kWidth) + "… (`show` shows all)";
+  const std::string what = is_command(arguments) ? cut(argv_text(arguments), kWidth) + more_text(arguments) : cut(arguments.dump(-1, ' ', true), kWidth);
   std::string head = approval.id + "  " + std::string(to_string(approval.state));
   head.resize(std::max<std::size_t>(head.size(), 26), ' ');
   return head + " " + left_text(approval.expires_at, now) + "  " + in_quotes_ascii(approval.call.tool) + " for " + name_or_dash(approval.call.grant) + "  " + what;
@@ -186,6 +204,7 @@ std::string approval_json(const Approval& approval) {
                                 {"program_identity", approval.call.program_identity},
                                 {"grant", approval.call.grant},
                                 {"profile", approval.call.profile},
+                                {"granted", nlohmann::ordered_json::parse(approval.call.granted_json.empty() ? "null" : approval.call.granted_json, nullptr, false)},
                                 {"rule", approval.call.rule},
                                 {"policy_digest", approval.call.policy_digest},
                                 {"reason", approval.reason},

@@ -37,3 +37,21 @@ TEST_CASE("cores and counts") {
   for (const char* bad : {"", "0", "-1", "nan", "inf", "1x", "1e9"}) CHECK_FALSE(parse_cores(bad));
   for (const char* bad : {"", "0", "-1", "1.5", "1000001", "x"}) CHECK_FALSE(parse_count(bad));
 }
+
+TEST_CASE("what is written is what is read") {
+  CHECK(size_text(0) == "0");
+  CHECK(size_text(1000) == "1000");
+  CHECK(size_text(1536) == "1536");
+  CHECK(size_text(512ULL << 20) == "512M");
+  CHECK(size_text(2ULL << 40) == "2048G");
+  CHECK(duration_text(1500ms) == "1500ms");
+  CHECK(duration_text(90s) == "90s");
+  CHECK(duration_text(10min) == "10m");
+  CHECK(duration_text(24h) == "24h");
+  CHECK(cores_text(1.0) == "1");
+  CHECK(cores_text(0.25) == "0.25");
+  CHECK(cores_text(2.1) == "2.1");
+  CHECK(cores_text(4096.0) == "4096");
+  for (const std::uint64_t bytes : {1ULL, 1023ULL, 1024ULL, 3ULL << 30, (3ULL << 30) + 1}) CHECK(*parse_size(size_text(bytes)) == bytes);
+  for (const auto time : {1ms, 60'000ms, 61'000ms, 3'600'001ms}) CHECK(*parse_duration(duration_text(time)) == time);
+}

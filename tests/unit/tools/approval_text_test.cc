@@ -95,6 +95,31 @@ TEST_CASE("no argument can forge a line of the record") {
   CHECK(is_plain_ascii(text));
 }
 
+TEST_CASE("what the profile grants is shown, and nothing in it can look like something else") {
+  policy::Approval approval = waiting(R"({"command":"rm"})");
+  approval.call.profile = "wide";
+  approval.call.granted_json = R"({"network":"egress","allow_host":["a.example"],"environment":["A\n  for grant    \"root\""],"mounts":[{"source":"/srv/\u202ex","target":"/x"}]})";
+  const std::string text = approval_text(approval, approval.created_at);
+  CHECK(has(text, "profile      \"wide\"\n"));
+  CHECK(has(text, "  granted by the profile and the defaults, at most\n"));
+  CHECK(has(text, "    network = \"egress\"\n"));
+  CHECK(has(text, "    allow_host[0] = \"a.example\"\n"));
+  CHECK(has(text, "    mounts[0].source = \"/srv/\\u202ex\"\n"));
+  CHECK_FALSE(has(text, "\n  for grant    \"root\""));
+  CHECK(is_plain_ascii(text));
+  CHECK(has(approval_json(approval), R"("granted":{"network":"egress")"));
+  CHECK(has(approval_json(waiting("{}")), R"("granted":null)"));
+}
+
+TEST_CASE("a line of the list says what it leaves out") {
+  const auto line = [](const char* arguments) { return approval_line(waiting(arguments), {}); };
+  CHECK(line(R"({"command":"cat","args":[],"current_working_dir":"/w"})").ends_with("  \"cat\""));
+  CHECK(line(R"({"command":"cat","args":["-n"],"stdin":"one"})").ends_with("  \"cat\" \"-n\" +stdin"));
+  CHECK(line(R"({"command":"cat","stdin":"","timeout":"1s"})").ends_with("  \"cat\" +stdin +timeout"));
+  CHECK(line(R"({"command":"cat","a\nb":1})").ends_with("  \"cat\" +[\"a\\nb\"]"));
+  CHECK(line(("{\"command\":\"cat\",\"" + std::string(300, 'k') + "\":1}").c_str()).size() < 200);
+}
+
 TEST_CASE("letters that look like others are shown as what they are") {
   const std::string text = text_of("{\"name\":\"p\u0430ypal\"}");   // Cyrillic а
   CHECK(has(text, "in ASCII: \"p\\u0430ypal\""));

@@ -83,7 +83,8 @@ engine::ToolCall Call::as_call_of(std::string_view tool, const engine::Place& fo
           .cwd = folder.path(),
           .workspace = folder.workspace,
           .venv = venv_,
-          .program = program_};
+          .program = program_,
+          .profile_of = also_.empty() ? std::vector<std::string>() : std::vector<std::string>{std::string(tool_), std::string(also_)}};
 }
 
 void Call::will_use(const std::string& venv, const engine::ResolvedCommand* command) {

@@ -8,6 +8,7 @@
 #include "engine/gate/announce.h"
 #include "engine/gate/aside.h"
 #include "engine/gate/policy_source.h"
+#include "engine/gate/profile_text.h"
 #include "engine/hooks/hooks.h"
 #include "engine/webhook/webhook.h"
 #include "policy/approvals/fingerprint.h"
@@ -77,6 +78,7 @@ HookAnswer ask(const Hook&, const std::string&, int) { leave("hooks"); }
 
 Result<WebhookTarget> webhook_target(const std::string&, const std::string&) { return missing("webhooks"); }
 WebhookSender::~WebhookSender() { abort(); }
+std::string profile_json(const policy::Profile&) { leave("approvals"); }
 void Announcer::announce(const policy::ApprovalSettings&, const policy::Approval&) { leave("approvals"); }
 
 PolicySource::~PolicySource() = default;   // no thread watches

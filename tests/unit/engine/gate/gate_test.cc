@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "engine/gate/stores.h"
@@ -181,6 +182,49 @@ TEST_CASE("an approval is for the workspace, the environment and the program tha
   CHECK(log.find(R"("decision":"allow")") != std::string::npos);
   const std::string places = R"("workspace":")" + call.workspace + R"(","cwd":")" + call.cwd + R"(","venv":"/srv/v2","program":"/srv/v2/bin/tool","program_identity":"8:21:1700000000.000000005")";
   CHECK(log.find(places) != std::string::npos);
+}
+
+TEST_CASE("an approval shows what the call will run under, and is for that alone") {
+  const Scene scene;
+  auto gate = scene.open(R"({"version": "1", "default": "deny", "tools": {"start_run": {"profile": "wide"}, "quiet": {},
+    "run_in_venv": {"action": "require_approval", "profile": "narrow"}}, "profiles": {"narrow": {"timeout": "90s"},
+    "wide": {"allow_host": ["a.example"], "environment": {"KEY": "secret"}, "mounts": [{"source": "/srv/x"}], "memory": "1G"}}})");
+  REQUIRE(gate);
+  auto store = policy::open_sqlite_approvals(approvals_file(scene.state));
+  REQUIRE(store);
+  const auto shown = [&](const std::vector<std::string>& tools) {
+    ToolCall call = scene.call();
+    call.profile_of = tools;
+    const Admission waits = (*gate)->admit(call);
+    const auto approval = (*store)->show(waits.approval_id);
+    REQUIRE(approval);
+    return *approval;
+  };
+  const policy::Approval direct = shown({});
+  CHECK(direct.call.profile == "narrow");
+  const auto narrow = nlohmann::json::parse(direct.call.granted_json);
+  CHECK(narrow["timeout"] == "90s");
+  CHECK(narrow["network"] == "none");
+  CHECK(narrow["access"] == "direct");
+  CHECK(narrow["memory"] == "512M");
+  CHECK(shown({"quiet", "run_in_venv"}).id == direct.id);   // a tool without one leads to the same profile
+
+  const policy::Approval beside = shown({"start_run", "run_in_venv"});
+  CHECK(beside.call.profile == "wide");
+  CHECK(beside.id != direct.id);
+  const auto wide = nlohmann::json::parse(beside.call.granted_json);
+  CHECK(wide["network"] == "egress");
+  CHECK(wide["allow_host"] == nlohmann::json{"a.example"});
+  CHECK(wide["environment"] == nlohmann::json{"KEY"});
+  CHECK(wide["mounts"][0]["source"] == "/srv/x");
+  CHECK(wide["memory"] == "1G");
+  CHECK(beside.call.granted_json.find("secret") == std::string::npos);
+
+  REQUIRE((*store)->approve(direct.id, "somebody"));
+  ToolCall other = scene.call();
+  other.profile_of = {"start_run", "run_in_venv"};
+  CHECK_FALSE((*gate)->admit(other).allowed());
+  CHECK((*gate)->admit(scene.call()).allowed());
 }
 
 TEST_CASE("a call that waits is told to the webhook, once and signed") {

@@ -23,7 +23,8 @@ using std::chrono::minutes;
 
 ApprovalCall call(const std::string& arguments = R"({"command":"rm","args":["-r","build"]})") {
   return {.tool = "run_in_venv", .arguments_json = arguments, .grant = "agent", .cwd = "/src/app", .rule = "/tools/run_in_venv/rules/0", .profile = "strict",
-          .policy_digest = "d1", .workspace = "/src", .venv = "/src/.venv", .program = "/usr/bin/rm", .program_identity = "1:2:3.000000004"};
+          .policy_digest = "d1", .workspace = "/src", .venv = "/src/.venv", .program = "/usr/bin/rm", .program_identity = "1:2:3.000000004",
+          .granted_json = R"({"network":"none"})"};
 }
 
 struct Fixture {
@@ -56,7 +57,7 @@ TEST_CASE("a call's fingerprint is that of its meaning, not of its text") {
 TEST_CASE("every part of a call is in its fingerprint") {
   const std::string plain = *fingerprint_of(call());
   for (auto part : {&ApprovalCall::tool, &ApprovalCall::grant, &ApprovalCall::cwd, &ApprovalCall::rule, &ApprovalCall::profile, &ApprovalCall::policy_digest,
-                    &ApprovalCall::workspace, &ApprovalCall::venv, &ApprovalCall::program, &ApprovalCall::program_identity}) {
+                    &ApprovalCall::workspace, &ApprovalCall::venv, &ApprovalCall::program, &ApprovalCall::program_identity, &ApprovalCall::granted_json}) {
     ApprovalCall other = call();
     other.*part += "x";
     CHECK(*fingerprint_of(other) != plain);
