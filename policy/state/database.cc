@@ -139,10 +139,16 @@ void set_up_library() {
   (void)done;
 }
 
+// SQLite takes what begins with "file:" for a URI, and an empty name for a file of its own choice.
+std::string name_of(const std::string& path) {
+  if (path.empty()) return ":memory:";
+  return path.starts_with('/') ? path : "./" + path;
+}
+
 Result<OpenDatabase> open_once(const std::string& path, const Schema& schema, Durability durability) {
   const bool in_file = !path.empty();
   set_up_library();
-  OpenDatabase database(new SQLite::Database(in_file ? path : ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE), {std::make_unique<int>(0)});
+  OpenDatabase database(new SQLite::Database(name_of(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE), {std::make_unique<int>(0)});
   if (sqlite3_db_readonly(database->getHandle(), "main") == 1) throw SQLite::Exception("read-only", SQLITE_READONLY);
   set_up(*database, durability, in_file, *database.get_deleter().log_pages);
   WARDENV_TRY(check_schema(*database, path, schema));
