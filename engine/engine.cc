@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 
 #include "engine/cancel.h"
@@ -124,7 +125,13 @@ struct Engine::Impl {
     const Status may = held && question.ask ? question.ask() : Status();
     if (!may) return slots.put_aside(std::move(*slot)), tl::unexpected(may.error());
     // Who has cancelled meanwhile sees nothing of the command: the run's loop puts an end to what was never let in.
-    const bool let_in = !held || (!question.cancelled() && sandbox::LauncherClient::let_in(slot->control));
+    const bool wanted = !held || !question.cancelled();
+    const bool let_in = wanted && (!held || sandbox::LauncherClient::let_in(slot->control));
+    if (wanted && !let_in && errno != EPIPE && errno != ECONNRESET) {   // of a sandbox that has ended the loop tells more
+      const int error = errno;
+      slots.put_aside(std::move(*slot));
+      return fail_errno(ErrorCode::kHost, "the sandbox could not be told to begin", error, "try again");
+    }
     slots.want_next(std::move(*firsts), slot->ready, plan.cgroup);
     return Launched{{std::move(slot->control), std::move(out->read), std::move(err->read), std::move(input->relay)}, std::move(slot->leaf), let_in};
   }

@@ -33,7 +33,11 @@ void rename_process(char** argv) {
   prctl(PR_SET_NAME, kName);
 }
 
+// A terminal sends its signals to a whole group, and this one is told by its front end. Both set it, as shells do: whoever comes first.
+void lead_group_of_its_own(pid_t pid) { (void)setpgid(pid, pid); }
+
 [[noreturn]] void become_launcher(int socket, char** argv) {
+  lead_group_of_its_own(0);
   rename_process(argv);
   wipe(environ);
   const int null = open("/dev/null", O_RDWR);
@@ -60,6 +64,7 @@ Forked fork_launcher(char** argv) {
   remember_cpus();
   const pid_t pid = fork();
   if (pid == 0) become_launcher(ends[1], argv);
+  if (pid > 0) lead_group_of_its_own(pid);
   close(ends[1]);
   if (pid > 0) return {ends[0], pid, keep_apart(pid)};
   close(ends[0]);

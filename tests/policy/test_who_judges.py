@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from wardenv_testing import WARDENV, environment, eventually, execute, processes_with, nonce, to_run
@@ -73,10 +74,11 @@ class WhoJudgesTest(unittest.TestCase):
         done = execute([WARDENV, "audit", "verify"], env=self.environment)
         self.assertEqual(done.returncode, 0, done)
 
-    def start(self, options, *words, env=None):
+    def start(self, options, *words, env=None, ignored=None):
         """A command that runs until the file `go` is there."""
         script = "echo in; while [ ! -e go ]; do sleep 0.02; done; rm go"
-        process = subprocess.Popen(self.argv(options, ["sh", "-c", script, *words]), env=env or self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(self.argv(options, ["sh", "-c", script, *words]), env=env or self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=lambda: ignored and signal.signal(ignored, signal.SIG_IGN))
         for cleanup in (process.stdout.close, process.stderr.close, process.wait, process.kill):
             self.addCleanup(cleanup)
         return process
@@ -257,6 +259,36 @@ class WhoJudgesTest(unittest.TestCase):
                     self.assertEqual((run.status, run.report["outcome"]), (128 + number, "cancelled"), run)
         self.assertEqual(os.listdir(self.workspace), [])
         self.assertEqual(self.run_it(regex, "touch", "ran").status, 0)
+
+    def test_a_terminals_signal_ends_the_run_and_not_the_launcher(self):
+        """It goes to all processes of a group, also to one that was forked a moment ago."""
+        regex = self.policy(with_rule(require=[{"arg": "command", "op": "regex", "value": "^s"}]), "regex.json")
+        for policy in (regex, self.plain):
+            ended = set()
+            for turn in range(40):
+                process = subprocess.Popen(self.argv(["--policy", policy], ["sleep", "30"]), env=self.environment, stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.PIPE, start_new_session=True)
+                time.sleep(0.0005 * (turn % 20))
+                os.killpg(process.pid, signal.SIGINT)
+                said = process.communicate(timeout=60)[1]
+                ended.add(process.returncode)
+                self.assertIn(process.returncode, (-signal.SIGINT, 130), said)   # before it has begun at all, or then
+            self.assertIn(130, ended)
+        self.verified()
+
+    def test_ignored_signals_stay_ignored(self):
+        process = self.start(["--policy", self.plain], ignored=signal.SIGHUP)
+        self.assertEqual(process.stdout.readline(), b"in\n")
+        process.send_signal(signal.SIGHUP)
+        with open(os.path.join(self.workspace, "go"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(process.wait(60), 0)
+
+    def test_conditions_on_counters_are_the_clis(self):
+        rules = [{"name": "few", "conditions": [{"path": "state.run_in_venv.calls", "op": "lt", "value": 3}], "state": {"counter": "calls", "window": "hour"}}]
+        policy = self.policy(with_rule(rules=rules), "state.json")
+        self.assertEqual(self.program_of("--policy", policy), "wardenv-cli")
+        self.assertEqual([self.run_it(policy, "true").status for _ in range(2)], [0, 77])
 
     def test_yaml_is_taken_from_the_cli_beside_alone(self):
         policy = self.policy(YAML, "policy.yaml")

@@ -3,6 +3,7 @@
 """Runs the unittest files of a folder and closes with a line of counts. A skip is shown; WARDENV_FAIL_ON_SKIP=1 makes it a failure."""
 import os
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -31,7 +32,15 @@ def counts(result):
     return len(result.begun - failed - skipped), len(failed), len(skipped)
 
 
+def hear_signals():
+    """Whoever started us in the background has signals ignored, and every program that a test starts would inherit that."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main():
+    hear_signals()
     folder = pathlib.Path(sys.argv[1]).resolve()
     sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(folder)]
     pattern = sys.argv[2] if len(sys.argv) > 2 else "test_*.py"

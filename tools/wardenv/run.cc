@@ -58,6 +58,7 @@ void catch_signals() {
   const auto set = [&](int number) {
     ::sigaction(number, &action, &old);
     before[place++] = old.sa_handler;
+    if (old.sa_handler == SIG_IGN) ::sigaction(number, &old, nullptr);   // nohup(1), or a shell's background
   };
   action.sa_handler = note_signal;
   std::for_each(std::begin(kEnding), std::end(kEnding), set);

@@ -18,7 +18,7 @@ bool may_leave();
 [[noreturn]] void leave_to_cli();
 
 // A run that a policy judges. Leaves to wardenv-cli whatever is not plainly allowed, with all that there is to say about it, and what needs libraries
-// that this program does not have: patterns, hooks, approvals, quotas, webhooks, YAML that nobody has read yet.
+// that this program does not have: patterns, hooks, approvals, conditions on counters, webhooks, YAML that nobody has read yet.
 engine::RunReport run_judged_here(RunOptions& options, const engine::ForkedLauncher& launcher);
 
 // From now on nothing can be left to wardenv-cli.

@@ -14,7 +14,7 @@ namespace {
 // A guess that saves loading the policy twice: words that stand in those which only wardenv-cli can judge by. Where it is wrong, that is found later, or
 // wardenv-cli does what could have been done here.
 bool looks_large(const std::string& policy_file) {
-  constexpr std::string_view kWords[] = {"regex", "hooks", "webhook"};
+  constexpr std::string_view kWords[] = {"regex", "hooks", "webhook", "state."};
   const auto text = engine::read_trusted_file(policy_file, policy::kMaxDocumentBytes);
   return !text || std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) { return text->find(word) != std::string::npos; });
 }

@@ -6,6 +6,6 @@
 namespace wardenv::policy {
 
 std::shared_ptr<const Clock> system_clock() { return nullptr; }
-Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { cli::leave_to_cli("quotas"); }
+Result<std::unique_ptr<QuotaStore>> open_sqlite_quota(const std::string&, Durability, std::shared_ptr<const Clock>) { cli::leave_to_cli(); }
 
 }  // namespace wardenv::policy
