@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/audit/crypto.h"
+#include "engine/gate/log_words.h"
 #include "engine/gate/profile.h"
 #include "engine/gate/steps.h"
 #include "engine/paths.h"
@@ -45,7 +46,16 @@ bool has_hook(const Admission& admission, policy::HookEvent event) {
   return std::any_of(hooks.begin(), hooks.end(), [&](const policy::HookSpec& hook) { return hook.event == event; });
 }
 
+constexpr int kDeniedStatus = 77;   // of `wardenv run`, as where nothing ran
+
 std::string hook_words(const std::string& reason) { return "a hook withholds the output: " + reason; }
+
+void set_withheld(const Withholding& withheld, AuditRecord& end) {
+  end.decision = to_string(Effect::kDeny);
+  end.rule = withheld.rule;
+  end.reason = hook_words(withheld.reason);
+}
+
 
 }  // namespace
 
@@ -148,6 +158,8 @@ bool Gate::takes_time(const Admission& foreseen) {
 
 bool Gate::has_hooks(const Admission& admission) { return has_hook(admission, policy::HookEvent::kBeforeRun) || is_reviewed(admission); }
 
+bool Gate::is_approved(const Admission& admission) { return admission.pending != nullptr && admission.pending->approval.has_value(); }
+
 bool Gate::is_reviewed(const Admission& admission) { return has_hook(admission, policy::HookEvent::kAfterRun); }
 
 Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked) {
@@ -172,7 +184,9 @@ Status Gate::choose_profile(const Admission& admission, std::string_view name, R
 }
 
 Gate::Withheld Gate::finish(const Admission& admission, RunReport& report) {
-  report.decision = DecisionSummary{std::string(to_string(admission.decision.effect)), admission.decision.rule, admission.decision.reason};
+  // One report may be of several calls: a no stays.
+  const bool denied = report.decision && report.decision->effect == to_string(Effect::kDeny);
+  if (!denied) report.decision = DecisionSummary{std::string(to_string(admission.decision.effect)), admission.decision.rule, admission.decision.reason};
   if (!admission.allowed() || admission.pending->finished.exchange(true)) return {};
   Admission::Pending& pending = *admission.pending;
   const std::string outcome(to_string(report.outcome));
@@ -180,11 +194,14 @@ Gate::Withheld Gate::finish(const Admission& admission, RunReport& report) {
   Withheld withheld = report.entered ? Steps::ask_after(admission, outcome) : std::nullopt;
   if (withheld) {
     report.out = {"", report.out.bytes, report.out.bytes > 0};
-    report.err = {"wardenv: a hook of the policy withholds the output: " + *withheld + "\n", report.err.bytes, true};
+    report.err = {"wardenv: a hook of the policy withholds the output: " + withheld->reason + "\n", report.err.bytes, true};
+    report.decision = DecisionSummary{std::string(to_string(Effect::kDeny)), withheld->rule, hook_words(withheld->reason)};
+    report.exit_status = kDeniedStatus;
   }
   AuditRecord end;
   end.outcome = outcome;
-  end.reason = withheld ? hook_words(*withheld) : report.error ? report.error->message : "";
+  if (withheld) set_withheld(*withheld, end);
+  else if (report.error) end.reason = words_for_log(*report.error, pending.call, pending.edition->document->plain_arguments);
   end.exit_code = report.exit_code;
   end.usage = report.usage;
   for (const EgressConnection& item : report.connections) {
@@ -204,7 +221,7 @@ Gate::Withheld Gate::finish(const Admission& admission, std::string_view outcome
   Withheld withheld = entered == Entered::kYes ? Steps::ask_after(admission, outcome) : std::nullopt;
   AuditRecord end;
   end.outcome = outcome;
-  if (withheld) end.reason = hook_words(*withheld);
+  if (withheld) set_withheld(*withheld, end);
   impl_->steps.write_end(admission, std::move(end));
   return withheld;
 }
@@ -265,7 +282,7 @@ RunReport refusal(const Admission& admission) {
   report.run_id = admission.run_id;
   const bool waits = admission.decision.effect == Effect::kRequireApproval;
   report.outcome = waits ? Outcome::kApprovalRequired : Outcome::kDenied;
-  report.exit_status = waits ? 75 : 77;
+  report.exit_status = waits ? 75 : kDeniedStatus;
   if (admission.cancelled) {
     report.outcome = Outcome::kCancelled;
     report.signal = SIGKILL;

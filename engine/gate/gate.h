@@ -57,6 +57,12 @@ struct Admission {
   [[nodiscard]] bool allowed() const { return decision.effect == policy::Effect::kAllow && pending != nullptr; }
 };
 
+// A hook that denied after the run: its JSON pointer, and what it said.
+struct Withholding {
+  std::string rule{};
+  std::string reason{};
+};
+
 // How a call ended that made no run.
 enum class Entered { kNo, kYes };   // kNo: nothing happened, the quotas are given back
 
@@ -88,6 +94,9 @@ class Gate {
   // Whether hooks are asked before or after it. REQUIRES: as takes_time().
   [[nodiscard]] static bool has_hooks(const Admission& admission);
 
+  // Whether a person agreed to the call that was admitted.
+  [[nodiscard]] static bool is_approved(const Admission& admission);
+
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);
 
@@ -99,10 +108,10 @@ class Gate {
   // The same with a profile of the policy that the caller chose by name: it can only be tighter than the grant, too.
   static Status choose_profile(const Admission& admission, std::string_view name, RunRequest& request, std::vector<std::string>& asked);
 
-  // The end of an allowed call: hooks, audit, and the quotas back if no sandbox was entered. Sets the report's decision; a hook that denies
-  // takes the output out of it. Once for each admission; later calls do nothing. Answers what the hook said where one denied: then the caller
-  // may be shown nothing of what came of the call.
-  using Withheld = std::optional<std::string>;
+  // The end of an allowed call: hooks, audit, and the quotas back if no sandbox was entered. Sets the report's decision; where a hook denies, that
+  // becomes a denial, the exit status 77, and the output is taken out. Once for each admission; later calls do nothing. Answers what the hook said
+  // where one denied: then the caller may be shown nothing of what came of the call.
+  using Withheld = std::optional<Withholding>;
   Withheld finish(const Admission& admission, RunReport& report);
   [[nodiscard]] Withheld finish(const Admission& admission, std::string_view outcome, Entered entered);
 

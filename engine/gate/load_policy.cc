@@ -11,6 +11,7 @@
 
 #include "engine/gate/profile.h"
 #include "engine/hooks/hooks.h"
+#include "engine/hooks/program.h"
 #include "engine/webhook/webhook.h"
 #include "policy/core/cursor.h"
 
@@ -35,6 +36,8 @@ void look_for_hooks(const policy::Document& document, Findings& findings) {
     const std::string program = hook_program(hook.run[0]);
     const bool found = program.starts_with('/') && is_there(program, X_OK);
     const char* effect = hook.event == policy::HookEvent::kBeforeRun ? "every call that it is asked about is denied" : "the output of every run is withheld";
+    const Status usable = found ? hooks::check_program(program) : Status();
+    if (!usable) warn(findings, hook.pointer + "/run/0", usable.error().message + ": " + effect);
     if (!found) warn(findings, hook.pointer + "/run/0", "there is no program `" + hook.run[0] + "` here that we may start: " + effect);
   }
 }

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "engine/gate/aside.h"
+#include "engine/gate/log_words.h"
 #include "engine/gate/profile_text.h"
 #include "engine/gate/resolve.h"
 #include "engine/hooks/hooks.h"
@@ -26,16 +28,19 @@ namespace {
 // Counts are read from the store only where a rule asks for one.
 class StoreView final : public policy::QuotaView {
  public:
-  explicit StoreView(Stores& stores) : stores_(stores) {}
+  using Tell = std::function<void(const Error&)>;
+  StoreView(Stores& stores, Tell tell) : stores_(stores), tell_(std::move(tell)) {}
   [[nodiscard]] std::optional<std::uint64_t> used(const std::string& key, std::chrono::milliseconds window, policy::LimitMode mode) const override {
     auto store = stores_.quota();
-    if (!store) return std::nullopt;
+    if (!store) return tell_(store.error()), std::nullopt;
     auto count = (*store)->used(key, window, mode == policy::LimitMode::kFixed ? policy::WindowMode::kFixed : policy::WindowMode::kSliding);
-    return count ? std::optional(*count) : std::nullopt;
+    if (!count) return tell_(count.error()), std::nullopt;
+    return *count;
   }
 
  private:
   Stores& stores_;
+  Tell tell_;
 };
 
 std::vector<policy::Reservation> reservations(const Decision& decision) {
@@ -96,7 +101,7 @@ AuditRecord record_of(const ToolCall& call, const Edition& edition, const std::s
   record.plain_arguments = edition.document->plain_arguments;
   record.decision = to_string(decision.effect);
   record.rule = decision.rule;
-  record.reason = decision.reason;
+  record.reason = words_for_log(decision, call, edition.document->plain_arguments);
   record.policy_digest = edition.digest_sha256;
   record.profile = decision.profile;
   record.workspace = call.workspace;
@@ -124,7 +129,7 @@ Decision Steps::ask_document(const Judging& judging, std::string_view tool, cons
   const policy::ResolvePath resolve = path_resolver(judging.call.cwd);
   const policy::Call call{.tool = tool, .arguments = arguments, .grant = judging.call.grant, .session = judging.call.session,
                           .cwd = judging.call.cwd, .workspace = judging.call.workspace, .resolve = &resolve};
-  return policy::authorize(call, *judging.edition->document, StoreView(stores_));
+  return policy::authorize(call, *judging.edition->document, StoreView(stores_, [this](const Error& error) { notice("quotas", error); }));
 }
 
 // Known before all tools were asked: an approval of one of them is for what the call will run under.
@@ -264,7 +269,7 @@ void Steps::give_back(Admission::Pending& pending) {
   if (!given) notice("approvals", given.error());
 }
 
-std::optional<std::string> Steps::ask_after(const Admission& admission, std::string_view outcome) {
+std::optional<Withholding> Steps::ask_after(const Admission& admission, std::string_view outcome) {
   const Admission::Pending& pending = *admission.pending;
   for (const policy::HookSpec& spec : pending.edition->document->hooks) {
     if (spec.event != policy::HookEvent::kAfterRun) continue;
@@ -273,7 +278,7 @@ std::optional<std::string> Steps::ask_after(const Admission& admission, std::str
     event.outcome = outcome;
     // Not for a cancel to cut short: of a run that was cancelled there is output, too.
     const HookAnswer answer = ask(to_hook(spec), hook_event_json(event));
-    if (answer.decision != HookDecision::kAbstain && answer.decision != HookDecision::kAllow) return answer.reason;
+    if (answer.decision != HookDecision::kAbstain && answer.decision != HookDecision::kAllow) return Withholding{spec.pointer, answer.reason};
   }
   return std::nullopt;
 }

@@ -64,8 +64,8 @@ class Steps {
 
   // For a call that is over.
   void give_back(Admission::Pending& pending);
-  // What the outcome is to be hidden for: the reason of the hook that denied, if one did.
-  static std::optional<std::string> ask_after(const Admission& admission, std::string_view outcome);
+  // What the outcome is to be hidden for, if a hook denied.
+  static std::optional<Withholding> ask_after(const Admission& admission, std::string_view outcome);
   void write_end(const Admission& admission, AuditRecord end);
   // That an edit of the policy took effect, or, with what is wrong with it, that the edition in force stays.
   void write_edit(const Edition& in_force, std::string_view refusal);

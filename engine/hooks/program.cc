@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,6 +93,18 @@ class Program {
   UniqueFd pidfd_;
 };
 
+}  // namespace
+
+Status check_program(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0) return fail_errno(ErrorCode::kHost, "it can't be started");
+  if ((status.st_mode & S_IWOTH) != 0) return fail(ErrorCode::kHost, "its program can be written by everybody", "chmod o-w " + path);
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) return fail(ErrorCode::kHost, "its program belongs to another user", "chown it to the user that runs wardenv, or to root");
+  return {};
+}
+
+namespace {
+
 Result<Program> Program::start(const std::vector<std::string>& argv, int in, int out) {
   Start start;
   std::vector<char*> arguments;
@@ -101,6 +114,7 @@ Result<Program> Program::start(const std::vector<std::string>& argv, int in, int
   char language[] = "LANG=C.UTF-8";
   char* environment[] = {path, language, nullptr};
   pid_t pid = -1;
+  WARDENV_TRY(check_program(argv[0]));
   int error = start.prepare(in, out);
   if (error == 0) error = ::posix_spawn(&pid, argv[0].c_str(), &start.actions, &start.attributes, arguments.data(), environment);
   if (error != 0) return fail_errno(ErrorCode::kHost, "it can't be started", error);

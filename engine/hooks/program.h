@@ -12,6 +12,9 @@ namespace wardenv::engine::hooks {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
+// Who can write the program of a hook decides what we allow. Error kHost: it is not there, everybody may write it, or it is neither root's nor ours.
+Status check_program(const std::string& path);
+
 // What `argv` writes to its standard output, with `input` on its standard input. Its folder is "/", its environment PATH and LANG, its standard
 // error /dev/null; nothing else is inherited, and it leads a session of its own. Whatever is left of its process group is killed, also
 // after it ended by itself. Errors: it could not be started, ended with another status than 0, wrote more than `max_bytes`, took too long, or had not

@@ -302,6 +302,26 @@ class ApprovedRuns(unittest.TestCase):
         again = self.run_it(["--no-venv", "--workspace", self.project], *command)   # the control: what was shown passes
         self.assertEqual(again.status, 0, again)
 
+    def test_standard_input_is_nothing_that_a_person_was_shown(self):
+        with open(self.policy, "w", encoding="utf-8") as file:
+            json.dump({"version": "1", "default": "deny", "profiles": {"p": {"stdin": "inherit"}},
+                       "tools": {"run_in_venv": {"action": "require_approval", "profile": "p"}}}, file)
+        plain = ["--no-venv", "--workspace", self.project]
+        options = [*plain, "--stdin", "null"]
+        run = self.run_it(plain, "sh")
+        self.assertEqual((run.status, run.report["decision"]["effect"]), (125, "deny"), run)
+        self.assertIn("--stdin null", run.report["error"]["hint"])
+        self.assertEqual(json.loads(execute([WARDENV, "approvals", "list", "--json"], env=self.env).stdout), [])   # nobody is asked in vain
+        self.approved(options, "sh")
+        argv = [WARDENV, "run", "--policy", self.policy, *plain, "--", "sh"]
+        with open(os.path.join(self.folder, "input"), "w+b") as file:
+            file.write(b"touch ran; echo SEEN")
+            file.seek(0)
+            done = execute(argv, env=self.env, stdin=file)
+        self.assertEqual((done.returncode, b"SEEN" in done.stdout), (125, False), done)
+        self.assertFalse(os.path.exists(os.path.join(self.project, "ran")))
+        self.assertEqual(self.run_it(options, "sh").status, 0)   # the control: what was approved, with no input
+
     def test_another_environment_waits_anew(self):
         first, second = self.venv("v2", "FIRST"), self.venv("v3", "SECOND")
         options = ["--workspace", self.project, "--venv"]

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -58,6 +59,26 @@ class AuditTest(unittest.TestCase):
         record = self.records()[-1]
         self.assertEqual((record["decision"], record["tool"]), ("deny", "run_in_venv"))
         self.assertIn("deny_if", record["rule"])
+
+    def test_no_value_of_an_argument_is_in_the_log(self):
+        """Nor in what we say of a refusal, which names the value to who made the call."""
+        def write(**audit):
+            rule = {"commands": {"echo": {"positionals": {"max": 1, "string": True}}, "sekret-not-there": {}}}
+            with open(self.policy, "w", encoding="utf-8") as file:
+                json.dump({"version": "1", "default": "deny", "tools": {"run_in_venv": rule}, **audit}, file)
+
+        write()
+        asked = [(77, ["echo", "a", "sekret-one"]), (77, ["sekret`two"]), (77, ["echo", "--sekret=three"]), (127, ["sekret-not-there"])]
+        for status, command in asked:
+            with self.subTest(command):
+                run = self.run_it(*command)
+                self.assertEqual(run.status, status, run)
+                self.assertIn("sekret", json.dumps(run.report))   # the control: the caller is told
+        with open(self.log, encoding="utf-8") as file:
+            self.assertNotIn("sekret", re.sub(r'"program":"[^"]*"', "", file.read()))
+        write(audit={"plain_arguments": ["command", "args", "current_working_dir"]})
+        self.assertEqual(self.run_it("echo", "a", "sekret-four").status, 77)
+        self.assertIn("sekret-four", self.records()[-1]["reason"])
 
     def test_what_was_refused_before_it_could_be_judged_is_recorded(self):
         self.assertEqual(self.run_it("true").status, 0)   # the control

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import unittest
 
-from wardenv_testing import WARDENV, environment, eventually, execute, run_wardenv, to_run
+from wardenv_testing import IS_ROOT, WARDENV, environment, eventually, execute, run_wardenv, to_run
 
 
 class OpaStandIn(http.server.ThreadingHTTPServer):
@@ -171,6 +171,24 @@ class ProgramTest(HookTest):
         run = self.run_with([self.hook("print('{\"decision\": \"deny\", \"reason\": \"secret\"}')", event="after_run")])
         self.assertTrue(os.path.exists(self.ran))
         self.assertNotIn("ran", run.report["stdout"])
+        self.assertEqual((run.status, run.report["outcome"], run.report["exit_code"]), (77, "exited", 0), run)
+        self.assertEqual((run.report["decision"]["effect"], run.report["decision"]["rule"]), ("deny", "/hooks/0"), run)
+
+    def test_a_program_that_others_can_write_is_not_asked(self):
+        allows = self.hook("print('{\"decision\": \"allow\"}')")
+        path, = allows["run"]
+        self.assert_ran(self.run_with([allows]))
+        for mode, word in ((0o757, "written by everybody"), (0o777, "written by everybody")):
+            os.chmod(path, mode)
+            self.assert_denied(self.run_with([allows]), word)
+        os.chmod(path, 0o755)
+        if IS_ROOT:
+            os.chown(path, 12345, 0)
+            self.assert_denied(self.run_with([allows]), "belongs to another user")
+            checked = execute([WARDENV, "policy", "check", os.path.join(self.root, "policy.json")], env=self.environment)
+            self.assertIn(b"belongs to another user", checked.stdout + checked.stderr)
+            os.chown(path, 0, 0)
+        self.assert_ran(self.run_with([allows]))
 
 
 def is_gone(pid):

@@ -190,6 +190,36 @@ class Quota(Base):
         done = execute([*argv, os.path.join(self.workspace, "link.json"), "--access", "read-only", "--", "true"], env=environment(state=self.state))
         self.assertEqual(done.returncode, 0, done)
 
+    @unittest.skipUnless(IS_ROOT and os.path.exists("/proc/self/timens_offsets"), "needs root and time namespaces")
+    def test_a_shifted_clock_opens_no_window(self):
+        """The kernel gives the number of a time namespace that has ended to the next one."""
+        self.write_policy(limit(3, "hour"))
+        statuses = [self.run_once().returncode]
+        for shift in range(1, 6):
+            argv = ["unshare", "-T", "--boottime", str(shift * 1_000_000), WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", "/bin/true"]
+            statuses.append(execute(argv, env=environment(state=self.state)).returncode)
+        statuses.append(self.run_once().returncode)
+        self.assertEqual(statuses, [ALLOWED] * 3 + [DENIED] * 4)
+
+    def test_a_store_in_memory_holds_nothing_over_runs(self):
+        self.write_policy(limit(100))
+        config = os.path.join(self.folder, "config.json")
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"quota_store": "memory"}, file)
+        done = self.run_once(options=("--config", config))
+        self.assertEqual((done.returncode, json.loads(done.stdout)["decision"]["rule"]), (DENIED, "(unavailable)"), done)
+        self.assertIn(b"quota_store", done.stderr)
+        self.write_policy({})
+        self.assertEqual(self.run_once(options=("--config", config)).returncode, ALLOWED)   # the control: nothing to count
+
+    def test_a_state_folder_whose_name_is_like_a_uri(self):
+        self.write_policy(limit(1))
+        os.mkdir(os.path.join(self.folder, "x"))
+        argv = [WARDENV, "run", "--no-venv", "--workspace", self.workspace, "--policy", self.policy, "--", "/bin/true"]
+        self.assertEqual([execute(argv, env=environment(state="file:x"), cwd=self.folder).returncode for _ in range(2)], [ALLOWED, DENIED])
+        self.assertEqual(os.listdir(os.path.join(self.folder, "x")), [])
+        self.assertIn("quota.db", os.listdir(os.path.join(self.folder, "file:x")))
+
     def test_killed_callers_lose_nothing(self):
         path = os.path.join(self.state, "quota.db")
         argv = [STORES, "reserve", path, "key", "86400000", "1000", "sliding"]

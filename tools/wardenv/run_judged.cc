@@ -9,6 +9,12 @@
 namespace wardenv::cli {
 namespace {
 
+// Each run would be the first.
+engine::RunReport forgets_quotas(engine::Gate& gate, const engine::ToolCall& call) {
+  tell("quotas: `quota_store` is `memory`, which holds nothing over single runs \xe2\x80\x94 leave it out of the configuration, or name a Redis server");
+  return engine::refusal(gate.refuse(call, "(unavailable)", "quotas can't be counted, so nothing can be allowed; the operator's log says why"));
+}
+
 engine::RunReport run_as_configured(EngineOrError& engine, const engine::Config& config, RunOptions& options) {
   auto gate = open_gate(options, config);
   if (!gate) return failed(gate.error());
@@ -21,6 +27,7 @@ engine::RunReport run_as_configured(EngineOrError& engine, const engine::Config&
   }
   if (const Status ready = (*gate)->prepare(); !ready) return failed(ready.error());
   const Foreseen foreseen = foresee(**gate, *call, options);
+  if (config.quota_store == "memory" && !foreseen.admission.decision.quotas.empty()) return forgets_quotas(**gate, *call);
   return judge_and_run(**gate, *call, foreseen, options, engine);
 }
 

@@ -75,7 +75,8 @@ ToolResult object_result(const json& object) { return structured_result(dump(obj
 
 ToolResult report_result(const engine::RunReport& report) {
   ToolResult result = structured_result(engine::report_to_json(report));
-  if (never_ran(report)) result.ending = Ending::kFailed;
+  const bool withheld = report.decision && report.decision->effect == to_string(policy::Effect::kDeny);
+  if (never_ran(report) || withheld) result.ending = Ending::kFailed;
   return result;
 }
 
@@ -95,8 +96,8 @@ ToolResult bad_arguments(const std::string& problem) {
   return failed_object({{"error", {{"code", "bad_arguments"}, {"message", printable(problem)}, {"hint", "mend the arguments and call again"}}}});
 }
 
-ToolResult withheld_result(const std::string& reason) {
-  return failed_object({{"error", {{"code", "withheld"}, {"message", printable("a hook of the policy withholds the result: " + reason)},
+ToolResult withheld_result(const engine::Withholding& withheld) {
+  return failed_object({{"error", {{"code", "withheld"}, {"message", printable("a hook of the policy withholds the result: " + withheld.reason)},
                                    {"hint", "the call was carried out; what came of it is not shown"}}}});
 }
 

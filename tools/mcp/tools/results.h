@@ -24,7 +24,7 @@ ToolResult error_result(const Error& error);
 ToolResult bad_arguments(const std::string& problem);
 
 // In the place of what came of a call, where a hook of the policy withholds it.
-ToolResult withheld_result(const std::string& reason);
+ToolResult withheld_result(const engine::Withholding& withheld);
 
 ToolResult object_result(const nlohmann::ordered_json& object);
 

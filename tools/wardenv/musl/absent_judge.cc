@@ -10,6 +10,7 @@
 #include "engine/gate/policy_source.h"
 #include "engine/gate/profile_text.h"
 #include "engine/hooks/hooks.h"
+#include "engine/hooks/program.h"
 #include "engine/webhook/webhook.h"
 #include "policy/approvals/fingerprint.h"
 #include "policy/approvals/store.h"
@@ -73,6 +74,7 @@ Result<std::vector<Instruction>> compile_filter(LimitsBy, std::span<const std::s
 namespace engine {
 
 std::string hook_program(const std::string&) { leave("hooks"); }
+Status hooks::check_program(const std::string&) { return missing("hooks"); }
 std::string hook_event_json(const HookEvent&) { leave("hooks"); }
 HookAnswer ask(const Hook&, const std::string&, int) { leave("hooks"); }
 

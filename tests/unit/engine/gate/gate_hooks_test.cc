@@ -69,14 +69,19 @@ TEST_CASE("a hook after the run can withhold the output") {
   RunReport report = ended(true);
   (*gate)->finish(admission, report);
   CHECK(report.out.text.empty());
+  CHECK(report.exit_status == 77);
+  REQUIRE(report.decision);
+  CHECK((report.decision->effect == "deny" && report.decision->rule == "/hooks/0"));
   CHECK(report.err.text.find("secret") != std::string::npos);
 
   const Admission other = (*gate)->admit(scene.call());
-  CHECK((*gate)->finish(other, "done", Entered::kYes) == "secret");
+  const auto withheld = (*gate)->finish(other, "done", Entered::kYes);
+  REQUIRE(withheld);
+  CHECK((withheld->rule == "/hooks/0" && withheld->reason == "secret"));
   const Admission nothing = (*gate)->admit(scene.call());
   CHECK_FALSE((*gate)->finish(nothing, "failed", Entered::kNo));   // nothing came of it
   const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
-  const std::string reason = R"("reason":"a hook withholds the output: secret")";
+  const std::string reason = R"("decision":"deny","rule":"/hooks/0","reason":"a hook withholds the output: secret")";
   CHECK(log.find(reason) != std::string::npos);
   CHECK(log.find(reason, log.find(reason) + 1) != std::string::npos);
 }

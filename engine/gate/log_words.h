@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of our own sentences may stand in the audit log, which holds argument values as hashes: they quote such values, in backticks.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/gate/gate.h"
+#include "policy/core/decision.h"
+#include "sandbox/base/error.h"
+
+namespace wardenv::engine {
+
+// From the first backtick to the last: `…`. A value may hold backticks itself.
+std::string without_quotes(std::string_view text);
+
+// The reason of a decision about `call`. The grammars of commands, and who can't read a call, word theirs from values; all else is the policy's, a
+// hook's, or names.
+std::string words_for_log(const policy::Decision& decision, const ToolCall& call, const std::vector<std::string>& plain_arguments);
+
+// The error of a run of `call`: whole where it is the host's and quotes no value, as that is what an operator has to mend.
+std::string words_for_log(const Error& error, const ToolCall& call, const std::vector<std::string>& plain_arguments);
+
+}  // namespace wardenv::engine
