@@ -109,7 +109,10 @@ Loaded load_document(std::string_view text, Format format, std::string digest) {
   core::note_problems(reading.notes, tree, problems);
   if (problems.whole) core::read_root(reading);
   loaded.findings = reading.notes.finish();
-  if (reading.notes.failed()) return loaded;
+  if (reading.notes.failed()) {
+    loaded.refused_profiles = std::move(reading.document.profiles);
+    return loaded;
+  }
   reading.document.rules = std::make_shared<const Rulebook>(std::move(reading.book));
   loaded.document = std::make_shared<const Document>(std::move(reading.document));
   return loaded;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -24,6 +26,7 @@ struct Loaded {
   std::shared_ptr<const Document> document;   // null where a finding is an error
   Findings findings;                          // all of them, in the order of the file, with line and column
   std::string digest_sha256;                  // of the text, 64 hex digits; also where it could not be loaded
+  std::map<std::string, Profile, std::less<>> refused_profiles;   // of a document with errors, as far as they could be read: to say what else is wrong
 };
 
 inline constexpr std::size_t kMaxDocumentBytes = std::size_t{16} << 20;

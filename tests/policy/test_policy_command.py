@@ -82,6 +82,13 @@ class CheckTest(PolicyTest):
         self.assertEqual((status, len(out.splitlines())), (0, 1), out)
         self.assertIn(": warning: /hooks/0/run/0: there is no program `/nonexistent/hook` here", out)
 
+    def test_what_only_the_engine_knows_is_said_beside_what_the_loader_says(self):
+        path = self.write("bad.json", {"version": "1", "default": "deny", "tols": {}, "profiles": {"p": {"allow_host": ["a:0"], "seccomp": {"allow": ["mount"]}, "memory": "12Q"}}})
+        status, out, _ = policy("check", path)
+        self.assertEqual(status, 1)
+        for wrong in ("/tols: unknown key", "/profiles/p/allow_host/0: ", "/profiles/p/seccomp/allow/0: ", "/profiles/p/memory: must be a size"):
+            self.assertIn("error: " + wrong, out)
+
     def test_json(self):
         status, out, _ = policy("check", "--json", self.write("bad.json", {"version": "1"}))
         report = json.loads(out)

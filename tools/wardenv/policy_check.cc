@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/gate/load_policy.h"
+#include "engine/gate/profile.h"
 #include "engine/gate/text_file.h"
+#include "policy/core/cursor.h"
 #include "policy/core/schema.h"
 #include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
@@ -41,11 +43,22 @@ void check_place(const std::string& path, policy::Loaded& loaded) {
   loaded.document = nullptr;
 }
 
+// What only the engine can tell to be wrong, beside what the loader says: both at once.
+void check_refused_profiles(const std::string& text, policy::Format format, policy::Loaded& loaded) {
+  policy::Findings findings;
+  for (const auto& [name, profile] : loaded.refused_profiles) engine::check_profile(profile, "/profiles/" + policy::core::pointer_token(name), findings);
+  policy::place_findings(text, format, findings);
+  loaded.findings.insert(loaded.findings.end(), findings.begin(), findings.end());
+  policy::core::sort_by_place(loaded.findings);
+}
+
 void check_file(const std::string& path, Checked& checked) {
   nlohmann::ordered_json findings = nlohmann::ordered_json::array();
   policy::Loaded loaded;
-  if (const auto text = read_text_file(path, policy::kMaxDocumentBytes); text) loaded = engine::load_policy(*text, policy::format_of(path));
+  const auto text = read_text_file(path, policy::kMaxDocumentBytes);
+  if (text) loaded = engine::load_policy(*text, policy::format_of(path));
   else loaded.findings.push_back({"", text.error().message, 1, 1, policy::Severity::kError});
+  if (!loaded.refused_profiles.empty()) check_refused_profiles(*text, policy::format_of(path), loaded);
   check_place(path, loaded);
   for (const policy::Finding& finding : loaded.findings) {
     findings.push_back(to_json(finding));
