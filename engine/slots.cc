@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <chrono>
 
 #include "engine/spec_builder.h"
@@ -75,7 +76,12 @@ Result<Slot> Slots::take(const sandbox::LaunchPlan& plan, const Firsts& firsts, 
 }
 
 Status Slots::submit(Slot& slot, const std::vector<std::uint8_t>& plan, const sandbox::LaunchFds& fds) const {
-  if (slot.control.valid()) return launcher_.submit_to(slot.control, plan, fds);
+  if (slot.control.valid()) {
+    Status sent = launcher_.submit_to(slot.control, plan, fds);
+    if (sent || sent.error().sys_errno != EPIPE) return sent;
+    slot.control.reset();   // what was begun ahead has ended, unheard of anything: this run's is made from nothing
+    slot.ready = false;
+  }
   auto control = launcher_.submit(plan, fds);
   if (!control) return tl::unexpected(control.error());
   slot.control = std::move(*control);
