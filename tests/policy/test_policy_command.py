@@ -299,6 +299,29 @@ class ScanTest(PolicyTest):
         self.assertEqual(self.effect(path, "anything"), "deny")
         self.assertEqual(self.effect(path, 'c"d\\'), "allow")
 
+    def test_a_list_that_goes_on_is_said_to(self):
+        tools = [{"name": "list_files"}]
+        for given in ({"tools": tools, "nextCursor": "2"}, {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools, "nextCursor": ""}}):
+            status, out, error = policy("scan", stdin=json.dumps(given).encode())
+            self.assertEqual((status, len(error.splitlines())), (0, 1), error)
+            self.assertIn("`nextCursor`", error)
+            self.assertIn("# INCOMPLETE: ", out)
+            self.assertEqual(policy("check", self.write("part.yaml", out))[0], 0)
+        for given in (tools, {"tools": tools}, {"tools": tools, "nextCursor": None}):   # the control
+            status, out, error = policy("scan", stdin=json.dumps(given).encode())
+            self.assertEqual((status, error), (0, ""))
+            self.assertNotIn("INCOMPLETE", out)
+
+    def test_what_is_left_out_is_named(self):
+        path = self.checked([{"name": "x"}, {"name": "x"}, 7, {"name": "a*"}, {"name": "b\x7f\u2028\nhide: []"}, {"name": "y" * 5000}])
+        text = pathlib.Path(path).read_text()
+        for line in ('# - entry 2: "x" is named twice', "# - entry 3: has no name", '# - entry 4: "a*" can\'t be listed', r'# - entry 5: "b\u007f\u2028\nhide: []" can' + "'t be listed"):
+            self.assertIn(line + "\n", text)
+        self.assertIn('# - entry 6: "yyyy', text)
+        self.assertTrue(all(len(line) < 200 for line in text.splitlines()))
+        text = self.scan([{}] * 1000)
+        self.assertIn("# - entry 20: has no name\n# - and 980 more\n", text)
+
     def test_what_is_no_list(self):
         for text in (b"", b"{", b"{}", b"[", b'{"tools":1}', b'{"a":1,"a":2}'):
             status, out, error = policy("scan", stdin=text)

@@ -171,29 +171,61 @@ bool is_usable(const std::string& name) {
          std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
-// The list itself, wherever it stands; null where there is none.
-Json find_list(const Json& input) {
-  if (input.is_array()) return input;
-  if (!input.is_object()) return nullptr;
-  if (input.contains("tools")) return input["tools"].is_array() ? input["tools"] : Json(nullptr);
-  return input.contains("result") ? find_list(input["result"]) : Json(nullptr);
+// A list of tools, wherever it stands; null where there is none. A server that has more than it sent says where it goes on.
+struct Listed {
+  Json tools = nullptr;
+  bool has_more = false;
+};
+
+Listed find_list(const Json& input) {
+  if (input.is_array()) return {input};
+  if (!input.is_object()) return {};
+  if (!input.contains("tools")) return input.contains("result") ? find_list(input["result"]) : Listed{};
+  return {input["tools"].is_array() ? input["tools"] : Json(nullptr), input.contains("nextCursor") && !input["nextCursor"].is_null()};
 }
 
-std::string write_policy(const Json& list) {
+// Why an entry can't be listed; empty where it can.
+std::string why_not(const Json& tool, const std::set<std::string>& seen) {
+  const auto name = tool.is_object() ? tool.find("name") : tool.end();
+  if (name == tool.end() || !name->is_string()) return "has no name";
+  constexpr std::size_t kWidth = 60;
+  std::string shown = quoted(name->get_ref<const std::string&>());
+  for (std::size_t at = 0; (at = shown.find('\x7F', at)) != std::string::npos;) shown.replace(at, 1, "\\u007f");
+  if (shown.size() > kWidth) shown = shown.substr(0, kWidth) + "...";
+  if (!is_usable(name->get_ref<const std::string&>())) return shown + " can't be listed";
+  return seen.contains(name->get<std::string>()) ? shown + " is named twice" : "";
+}
+
+// What was left out, as comments: the first of many.
+std::string left_out(const std::vector<std::string>& reasons) {
+  constexpr std::size_t kShown = 20;
+  if (reasons.empty()) return "";
+  std::string text = "\n# Left out, and so denied as what is not listed:\n";
+  for (std::size_t i = 0; i < std::min(reasons.size(), kShown); ++i) text += "# - " + reasons[i] + "\n";
+  if (reasons.size() > kShown) text += "# - and " + std::to_string(reasons.size() - kShown) + " more\n";
+  return text;
+}
+
+constexpr const char* kIncomplete = "the list is not complete: its `nextCursor` says that the server has more tools than these";
+
+std::string write_policy(const Listed& list) {
   Policy policy;
   std::set<std::string> seen;
-  std::size_t skipped = 0;
-  for (const Json& tool : list) {
-    const auto name = tool.is_object() ? tool.find("name") : tool.end();
-    if (name == tool.end() || !name->is_string() || !is_usable(name->get_ref<const std::string&>()) || !seen.insert(name->get<std::string>()).second) {
-      ++skipped;
+  std::vector<std::string> skipped;
+  for (std::size_t i = 0; i < list.tools.size(); ++i) {
+    const Json& tool = list.tools[i];
+    if (const std::string why = why_not(tool, seen); !why.empty()) {
+      skipped.push_back("entry " + std::to_string(i + 1) + ": " + why);
       continue;
     }
-    add_tool(name->get<std::string>(), classify(tool), inputs_of(tool), policy);
+    const std::string name = tool["name"].get<std::string>();
+    seen.insert(name);
+    add_tool(name, classify(tool), inputs_of(tool), policy);
   }
   std::string text = "# A policy to start from: " + std::to_string(seen.size()) + " tools, by their names, schemas and annotations. Read it before you use it.\n"
                      "version: \"1\"\n\n# What is not listed is denied: a tool that the server adds later does nothing until someone lists it.\ndefault: deny\n";
-  if (skipped > 0) text += "\n# " + std::to_string(skipped) + " entries were left out: without a name, with one that can't be listed, or named twice.\n";
+  if (list.has_more) text += std::string("\n# INCOMPLETE: ") + kIncomplete + ".\n# Ask it for the rest, put all tools into one list, and scan that.\n";
+  text += left_out(skipped);
   if (!policy.hidden.empty()) text += "\n# Left out of the list that the agent sees, and refused when called.\nhide:\n" + policy.hidden;
   return text + "\ntools:" + (policy.tools.empty() ? " {}\n" : "\n" + policy.tools);
 }
@@ -209,11 +241,12 @@ int policy_scan(const Arguments& arguments) {
   if (!text) return complain(text.error());
   const auto input = policy::load_data(*text, policy::Format::kJson);
   if (!input) return complain({ErrorCode::kBadInput, "not JSON: " + input.error().message, R"(it must be what a server answers to tools/list: {"tools": [...]})", 0});
-  const Json list = find_list(*input);
-  if (!list.is_array()) return complain({ErrorCode::kBadInput, "no list of tools", R"(it must be what a server answers to tools/list: {"tools": [...]})", 0});
+  const Listed list = find_list(*input);
+  if (!list.tools.is_array()) return complain({ErrorCode::kBadInput, "no list of tools", R"(it must be what a server answers to tools/list: {"tools": [...]})", 0});
   const std::string made = write_policy(list);
   const policy::Loaded loaded = policy::load_document(made, policy::Format::kYaml);
   if (loaded.document == nullptr) return complain({ErrorCode::kInternal, "the policy that was written can't be loaded: " + loaded.findings.at(0).message, "please report it with the list", 0});
+  if (list.has_more) tell(std::string(kIncomplete) + " — ask it for the rest, put all tools into one list, and scan that");
   return print(made);
 }
 
