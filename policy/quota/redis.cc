@@ -105,10 +105,16 @@ class Connection {
   }
   [[nodiscard]] tl::unexpected<Trouble> lost(int sys_errno) const {
     const bool closed = context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && (sys_errno == ECONNRESET || sys_errno == EPIPE));
-    return tl::unexpected(Trouble{unreachable(context_->errstr), closed ? Trouble::Kind::kClosed : Trouble::Kind::kOther});
+    // SO_RCVTIMEO and SO_SNDTIMEO end a call with EAGAIN (socket(7)).
+    const bool late = context_->err == REDIS_ERR_IO && sys_errno == EAGAIN;
+    return tl::unexpected(Trouble{late ? too_late() : unreachable(context_->errstr), closed ? Trouble::Kind::kClosed : Trouble::Kind::kOther});
   }
   [[nodiscard]] Error unreachable(const std::string& why) const {
     return {ErrorCode::kHost, "the quota store at `" + where_ + "` can't be reached: " + why, "start it, or mend its address; until then nothing is allowed", 0};
+  }
+  [[nodiscard]] Error too_late() const {
+    return {ErrorCode::kHost, "the quota store at `" + where_ + "` did not answer in time (" + std::to_string(kCommandTime.tv_sec) + " s)",
+            "see what keeps it busy; until it answers nothing is allowed", 0};
   }
   Attempt<void> log_in(const RedisAddress& address);
   Attempt<void> check_server();

@@ -182,6 +182,25 @@ TEST_CASE("a Redis server that dies denies, and counts on when it is back with i
   CHECK_FALSE(granted(**store, one()));
 }
 
+TEST_CASE("a server that takes the connection and says nothing did not answer in time") {
+  const Folder folder;
+  const std::string path = folder.at("silent");
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(listener.get(), 8) == 0);
+  const auto store = open_redis_quota("unix://" + path);
+  REQUIRE_FALSE(store);
+  CHECK(store.error().message.find("did not answer in time") != std::string::npos);
+  CHECK(store.error().message.find("unavailable") == std::string::npos);
+  CHECK(store.error().message.find("reached") == std::string::npos);
+  const auto absent = open_redis_quota("unix://" + folder.at("absent"));   // the control
+  REQUIRE_FALSE(absent);
+  CHECK(absent.error().message.find("can't be reached") != std::string::npos);
+}
+
 TEST_CASE("Redis logs in by the URL, and no error holds the password") {
   if (skip_without_redis("Redis logs in by the URL")) return;
   const RedisServer server({"--requirepass", "s3cret/+"});
