@@ -120,6 +120,7 @@ struct RunReport {
   sandbox::Enforced enforced;
   bool entered = false;              // whether a process of this run may have existed in its sandbox; without it a quota is given back
   std::optional<DecisionSummary> decision;
+  std::string approval_id{};         // with kApprovalRequired: what a person approves
   int init_pid = -1;                 // the sandbox's first process as the host numbered it; gone, or about to go
   std::uint32_t prepared_steps = 0;  // how many steps of the plan had been applied before the call
   std::optional<Error> error;       // with kSetupFailed, and where the command was not found or not executable

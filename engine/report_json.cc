@@ -108,6 +108,7 @@ std::string report_to_json(const RunReport& report) {
   document["violations"] = violations_array(report.violations);
   document["enforced"] = enforced_object(report.enforced);
   document["decision"] = decision_object(report.decision.value_or(DecisionSummary{"allow", "(no policy)", "no policy was given"}));
+  if (!report.approval_id.empty()) document["approval_id"] = report.approval_id;
   document["tier"] = "cold";
   document["error"] = error_object(report.error);
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

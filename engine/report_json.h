@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RunReport as the JSON object of the contract (interfaces.md): one line, keys in that order.
+// RunReport as the JSON object of the contract (interfaces.md): one line, keys in that order. Only where a person has to agree there is `approval_id`.
 #pragma once
 
 #include <string>

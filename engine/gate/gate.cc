@@ -283,6 +283,7 @@ RunReport refusal(const Admission& admission) {
   const bool waits = admission.decision.effect == Effect::kRequireApproval;
   report.outcome = waits ? Outcome::kApprovalRequired : Outcome::kDenied;
   report.exit_status = waits ? 75 : kDeniedStatus;
+  report.approval_id = admission.approval_id;
   if (admission.cancelled) {
     report.outcome = Outcome::kCancelled;
     report.signal = SIGKILL;

@@ -249,13 +249,16 @@ class Approval(Base):
 
     def test_one_yes_is_one_run_of_that_call(self):
         self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
-        self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
+        waits = self.run_once("/bin/echo", "a b")
+        self.assertEqual(waits.returncode, WAITS)
         record, = self.waiting()
+        self.assertEqual(json.loads(waits.stdout)["approval_id"], record["id"])
         self.assertEqual(record["arguments"]["args"], ["a b"])
         self.assertEqual(self.approvals("approve", "--yes", record["id"]).returncode, 0)
         self.assertEqual(self.run_once("/bin/echo", "a", "b").returncode, WAITS)
         done = self.run_once("/bin/echo", "a b")
         self.assertEqual((done.returncode, json.loads(done.stdout)["stdout"]), (0, "a b\n"))
+        self.assertNotIn("approval_id", json.loads(done.stdout))
         self.assertEqual(self.run_once("/bin/echo", "a b").returncode, WAITS)
 
     def test_a_no_is_told(self):

@@ -42,6 +42,9 @@ TEST_CASE("nulls and names follow the contract") {
   CHECK(json["error"].is_null());
   CHECK(json["stdout_base64"] == "Yf8=");
   CHECK_FALSE(json.contains("stderr_base64"));
+  CHECK_FALSE(json.contains("approval_id"));
+  report.approval_id = "k7p2-m9xq-3dfw";
+  CHECK(nlohmann::json::parse(report_to_json(report))["approval_id"] == "k7p2-m9xq-3dfw");
   report.error = wardenv::Error{wardenv::ErrorCode::kHost, "m", "h", 1};
   CHECK(nlohmann::json::parse(report_to_json(report))["error"]["code"] == "host");
 }

@@ -86,7 +86,6 @@ ToolResult refused(const engine::Admission& admission) {
   json object = report_object(report);
   object["error"]["code"] = engine::to_string(report.outcome);
   if (admission.retry_after) object["retry_after_ms"] = admission.retry_after->count();
-  if (!admission.approval_id.empty()) object["approval_id"] = admission.approval_id;
   return failed_object(object);
 }
 
