@@ -40,6 +40,24 @@ std::vector<std::string> deciding_files(const Edition& edition, const std::strin
   return files;
 }
 
+// What the one who called is told, who has no business with our folders: the operator's log and `policy check` name them.
+tl::unexpected<Error> not_there(bool is_policy) {
+  if (is_policy) return fail(ErrorCode::kHost, "the policy's file is gone, so nothing is run until it is back", "the operator's log says which");
+  return fail(ErrorCode::kHost, "a program of the policy's hooks is gone, so nothing is run until it is back", "`wardenv policy check` names it");
+}
+
+// The profile of an admission; one that says nothing where it has none.
+Result<const policy::Profile*> granted_to(const Admission& admission) {
+  static const policy::Profile nothing;
+  if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
+  const std::string& name = admission.decision.profile;
+  const auto& profiles = admission.pending->edition->document->profiles;
+  const auto found = profiles.find(name);
+  if (name.empty()) return &nothing;
+  if (found == profiles.end()) return fail(ErrorCode::kInternal, "the policy's profile `" + name + "` is missing");
+  return &found->second;
+}
+
 bool has_hook(const Admission& admission, policy::HookEvent event) {
   if (admission.pending == nullptr) return false;
   const auto& hooks = admission.pending->edition->document->hooks;
@@ -63,6 +81,7 @@ struct Gate::Impl {
   Stores stores;
   std::mutex callbacks;
   std::function<void()> on_change;
+  std::function<void(std::string_view)> on_edit;
   std::function<void(std::string_view)> on_notice;
   Steps steps;
   std::unique_ptr<PolicySource> source;   // its thread and that of `steps` give notice to the last: they end first
@@ -79,7 +98,14 @@ struct Gate::Impl {
     if (callback) callback(line);
   }
   void edited() {
-    steps.write_edit(*source->edition(), {});
+    const auto edition = source->edition();
+    steps.write_edit(*edition, {});
+    std::function<void(std::string_view)> callback;
+    {
+      const std::lock_guard lock(callbacks);
+      callback = on_edit;
+    }
+    if (callback) callback(edition->digest_sha256);
     changed();
   }
   void edit_refused(std::string_view line) {
@@ -163,24 +189,27 @@ bool Gate::is_approved(const Admission& admission) { return admission.pending !=
 bool Gate::is_reviewed(const Admission& admission) { return has_hook(admission, policy::HookEvent::kAfterRun); }
 
 Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked) {
-  if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
-  const auto& profiles = admission.pending->edition->document->profiles;
-  const auto found = profiles.find(admission.decision.profile);
-  if (!admission.decision.profile.empty() && found == profiles.end()) return fail(ErrorCode::kInternal, "the policy's profile `" + admission.decision.profile + "` is missing");
-  const policy::Profile none;
+  const auto granted = granted_to(admission);
+  if (!granted) return tl::unexpected(granted.error());
   request.run_id = admission.run_id;
   const Admission::Pending& pending = *admission.pending;
-  for (std::string& file : deciding_files(*pending.edition, pending.call.workspace)) request.read_only_files.push_back(std::move(file));
-  return apply_profile(found == profiles.end() ? none : found->second, admission.pending->call.workspace, asked, request);
+  for (std::string& file : deciding_files(*pending.edition, pending.call.workspace)) {
+    if (!is_regular_file(file) && !resolve_path(file)) return not_there(file == pending.edition->file);
+    request.read_only_files.push_back(std::move(file));
+  }
+  return apply_profile(**granted, pending.call.workspace, asked, request);
 }
 
 Status Gate::choose_profile(const Admission& admission, std::string_view name, RunRequest& request, std::vector<std::string>& asked) {
-  if (admission.pending == nullptr) return fail(ErrorCode::kInternal, "a call that was not allowed has no profile");
+  const auto granted = granted_to(admission);
+  if (!granted) return tl::unexpected(granted.error());
   if (name == admission.decision.profile) return {};
   const auto& profiles = admission.pending->edition->document->profiles;
   const auto found = profiles.find(name);
   if (found == profiles.end()) return fail(ErrorCode::kBadInput, "the policy has no profile `" + std::string(name) + "`");
-  return ask_for_profile(found->second, request, asked);
+  const std::size_t own = asked.size();
+  WARDENV_TRY(ask_for_profile(found->second, request, asked));
+  return check_chosen(**granted, admission.pending->call.workspace, {std::span<const std::string>(asked).subspan(own), found->first}, request);
 }
 
 Gate::Withheld Gate::finish(const Admission& admission, RunReport& report) {
@@ -270,6 +299,11 @@ std::vector<std::string> Gate::grants() const {
 void Gate::on_change(std::function<void()> callback) {
   const std::lock_guard lock(impl_->callbacks);
   impl_->on_change = std::move(callback);
+}
+
+void Gate::on_edit(std::function<void(std::string_view)> callback) {
+  const std::lock_guard lock(impl_->callbacks);
+  impl_->on_edit = std::move(callback);
 }
 
 void Gate::on_notice(std::function<void(std::string_view)> callback) {

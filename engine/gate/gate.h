@@ -102,7 +102,7 @@ class Gate {
 
   // What the profile of the admission grants, put into a request, with the policy's file and its hooks' as files that stay read-only. `asked` names the options of `wardenv run` (without dashes) that the
   // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
-  // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed(), or of preview().
+  // Error kBadInput names the first option that asks for more; kHost: a file that decides is gone, said without its path. REQUIRES: admission.allowed(), or of preview().
   static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
 
   // The same with a profile of the policy that the caller chose by name: it can only be tighter than the grant, too.
@@ -126,9 +126,11 @@ class Gate {
   [[nodiscard]] bool has_grant(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> grants() const;   // their names: where there are any, each call must name one
 
-  // Called after an edit of the policy took effect, from a thread of the gate. `on_notice` gets one line for what an operator should
-  // hear: an edit that was refused, a healed log. Both replace what was set before.
+  // Called after an edit of the policy took effect, from a thread of the gate: `on_edit`, for the operator's log, with the digest of what is in
+  // force from then on. `on_notice` gets one line for what an operator should mend or know: an edit that was refused, a healed log. All replace
+  // what was set before.
   void on_change(std::function<void()> callback);
+  void on_edit(std::function<void(std::string_view digest)> callback);
   void on_notice(std::function<void(std::string_view line)> callback);
 
  private:

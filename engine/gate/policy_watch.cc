@@ -99,7 +99,9 @@ void PolicySource::reload() {
       refusal_.clear();
     } else if (next.error().message != refusal_) {
       refusal_ = next.error().message;
-      notice = "the edit of the policy was refused, the old one stays in force: " + next.error().message;
+      const bool gone = mark_ == FileMark{};
+      notice = (gone ? "the policy is gone, the old one stays in force and nothing is run until it is back: " : "the edit of the policy was refused, the old one stays in force: ") +
+               next.error().message;
     }
   }
   if (changed && on_change_) on_change_();

@@ -31,7 +31,7 @@ Error captured_access() { return {ErrorCode::kBadInput, "the policy grants acces
 
 class Tightener {
  public:
-  Tightener(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request)
+  Tightener(const Profile& granted, const std::string& workspace, const Asking& asked, RunRequest& request)
       : granted_(granted), workspace_(workspace), asked_(asked), request_(request) {}
 
   Status apply() {
@@ -52,21 +52,15 @@ class Tightener {
   }
 
  private:
-  [[nodiscard]] bool is_asked(const char* option) const { return std::find(asked_.begin(), asked_.end(), option) != asked_.end(); }
-
-  static tl::unexpected<Error> too_much(const char* option) {
-    return fail(ErrorCode::kBadInput, std::string("--") + option + " asks for more than the policy grants", "leave it out, or have it granted by a profile of the policy");
-  }
-
   // Larger is looser.
   template <typename T>
   Status at_most(const char* option, const std::optional<T>& granted, const T& standard, T& value) {
     const T ceiling = granted.value_or(standard);
-    if (!is_asked(option)) {
+    if (!asked_.has(option)) {
       value = ceiling;
       return {};
     }
-    if (value > ceiling) return too_much(option);
+    if (value > ceiling) return asked_.too_much(option, granted_text(ceiling));
     return {};
   }
 
@@ -74,14 +68,14 @@ class Tightener {
     using policy::ProfileAccess;
     const ProfileAccess granted = granted_.access.value_or(ProfileAccess::kDirect);
     if (granted == ProfileAccess::kCaptured) return tl::unexpected(captured_access());
-    if (!is_asked("access")) request_.access = granted == ProfileAccess::kReadOnly ? Access::kReadOnly : Access::kDirect;
-    return granted == ProfileAccess::kReadOnly && request_.access != Access::kReadOnly ? Status(too_much("access")) : Status{};
+    if (!asked_.has("access")) request_.access = granted == ProfileAccess::kReadOnly ? Access::kReadOnly : Access::kDirect;
+    return granted == ProfileAccess::kReadOnly && request_.access != Access::kReadOnly ? Status(asked_.too_much("access", "read-only")) : Status{};
   }
 
   Status set_stdin() {
     const bool granted = granted_.stdin_mode == policy::ProfileStdin::kInherit;
-    if (!is_asked("stdin")) request_.stdin_mode = granted ? StdinMode::kInherit : StdinMode::kNull;
-    return request_.stdin_mode == StdinMode::kInherit && !granted ? Status(too_much("stdin")) : Status{};
+    if (!asked_.has("stdin")) request_.stdin_mode = granted ? StdinMode::kInherit : StdinMode::kNull;
+    return request_.stdin_mode == StdinMode::kInherit && !granted ? Status(asked_.too_much("stdin", "null")) : Status{};
   }
 
   // Control groups can be asked for by anybody; a weakening has to be granted by its name.
@@ -92,8 +86,8 @@ class Tightener {
       granted.cpu |= name == "cpu" || name == "cgroup";
     }
     sandbox::Degradable& asked = request_.degradable;
-    if (!is_asked("allow-degraded")) asked = granted;
-    if ((asked.memory && !granted.memory) || (asked.cpu && !granted.cpu)) return too_much("allow-degraded");
+    if (!asked_.has("allow-degraded")) asked = granted;
+    if ((asked.memory && !granted.memory) || (asked.cpu && !granted.cpu)) return asked_.too_much("allow-degraded", granted_text(granted_.allow_degraded));
     request_.require_cgroup |= granted_.require_cgroup.value_or(false);
     return {};
   }
@@ -103,7 +97,7 @@ class Tightener {
     if (!granted_.venv) return {};
     const std::string venv = in_workspace(*granted_.venv, workspace_);
     const bool same = request_.venv && absolute(*request_.venv) == absolute(venv);
-    if ((is_asked("venv") || is_asked("no-venv")) && !same) return too_much(is_asked("venv") ? "venv" : "no-venv");
+    if ((asked_.has("venv") || asked_.has("no-venv")) && !same) return asked_.too_much(asked_.has("venv") ? "venv" : "no-venv", *granted_.venv);
     request_.venv = venv;
     return {};
   }
@@ -113,7 +107,9 @@ class Tightener {
     for (const std::string& variable : request_.env) {
       const auto name = variable.substr(0, variable.find('='));
       const auto found = granted_.environment.find(name);
-      if (found == granted_.environment.end() || variable != name + "=" + found->second) return too_much("env");
+      if (found == granted_.environment.end() || variable != name + "=" + found->second) {
+        return asked_.too_much("env", found == granted_.environment.end() ? "no variable `" + name + "`" : "`" + name + "` with another value");
+      }
     }
     request_.env.clear();
     for (const auto& [name, value] : granted_.environment) request_.profile_env.push_back(name + "=" + value);
@@ -123,7 +119,7 @@ class Tightener {
 
   const Profile& granted_;
   const std::string& workspace_;
-  std::span<const std::string> asked_;
+  const Asking& asked_;
   RunRequest& request_;
 };
 
@@ -162,7 +158,7 @@ Status add_syscalls(const std::vector<std::string>& names, RunRequest& request) 
 
 Status apply_profile(const Profile& granted, const std::string& workspace, std::span<const std::string> asked, RunRequest& request) {
   WARDENV_TRY(add_syscalls(granted.seccomp_allow, request));
-  WARDENV_TRY(Tightener(granted, workspace, asked, request).apply());
+  WARDENV_TRY(Tightener(granted, workspace, {asked}, request).apply());
   add_mounts(granted, workspace, request);
   return {};
 }
@@ -210,6 +206,13 @@ Status ask_for_profile(const Profile& chosen, RunRequest& request, std::vector<s
   if (chosen.network == policy::ProfileNetwork::kHost) take("network", std::optional(sandbox::Network::kHost), request.network);
   request.require_cgroup |= chosen.require_cgroup.value_or(false);
   return {};
+}
+
+Status check_chosen(const Profile& granted, const std::string& workspace, const Asking& chosen, RunRequest request) {
+  request.env.clear();   // the caller's own; what else is not the chosen one's is replaced by what is granted
+  const bool caps_hosts = network_of(granted) == policy::ProfileNetwork::kEgress;
+  if (!chosen.has("network")) request.network = caps_hosts ? sandbox::Network::kEgress : sandbox::Network::kNone;
+  return Tightener(granted, workspace, chosen, request).apply();
 }
 
 }  // namespace wardenv::engine

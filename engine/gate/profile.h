@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/gate/asking.h"
 #include "policy/core/document.h"
 #include "policy/finding.h"
 #include "sandbox/base/error.h"
@@ -25,5 +26,9 @@ void check_profile(const policy::Profile& profile, const std::string& pointer, p
 // What a profile that the caller chose by name asks for: its values put into `request`, and the names of them added to `asked`.
 // Error kBadInput where it has what no option can say (mounts, variables, system calls): such a profile can only be granted.
 Status ask_for_profile(const policy::Profile& chosen, RunRequest& request, std::vector<std::string>& asked);
+
+// Whether what a chosen profile asks for (`request` after ask_for_profile(), and the options that it added) is granted. Error kBadInput names that
+// profile and what is granted: its caller gave none of those options itself.
+Status check_chosen(const policy::Profile& granted, const std::string& workspace, const Asking& chosen, RunRequest request);
 
 }  // namespace wardenv::engine

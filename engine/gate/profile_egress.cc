@@ -12,12 +12,6 @@ namespace {
 
 using policy::ProfileNetwork;
 
-bool is_asked(std::span<const std::string> asked, const char* option) { return std::find(asked.begin(), asked.end(), option) != asked.end(); }
-
-tl::unexpected<Error> too_much(const char* option) {
-  return fail(ErrorCode::kBadInput, std::string("--") + option + " asks for more than the policy grants", "leave it out, or have it granted by a profile of the policy");
-}
-
 // Whether `granted` allows all that `asked` does: the same rule, or one name and its ports out of a rule without further conditions.
 bool covers(const EgressRule& granted, const EgressRule& asked) {
   EgressRule same = asked;
@@ -31,10 +25,10 @@ bool covers(const EgressRule& granted, const EgressRule& asked) {
 }
 
 // A rule that was asked for takes over the headers of the one that covers it: they are the policy's.
-Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& granted) {
-  for (EgressRule& rule : asked) {
+Status narrow(const policy::Profile& profile, const Asking& asked, std::vector<EgressRule>& rules, const std::vector<EgressRule>& granted) {
+  for (EgressRule& rule : rules) {
     const auto found = std::find_if(granted.begin(), granted.end(), [&](const EgressRule& item) { return covers(item, rule); });
-    if (found == granted.end()) return too_much("allow-host");
+    if (found == granted.end()) return asked.too_much("allow-host", granted_text(profile.allow_hosts));
     rule.inject = found->inject;
   }
   return {};
@@ -42,38 +36,38 @@ Status narrow(std::vector<EgressRule>& asked, const std::vector<EgressRule>& gra
 
 // 0: no cap.
 template <typename T>
-Status cap(std::span<const std::string> asked, const char* option, T wanted, T& granted) {
-  if (!is_asked(asked, option)) return {};
-  if (granted != 0 && (wanted == 0 || wanted > granted)) return too_much(option);
+Status cap(const Asking& asked, const char* option, T wanted, T& granted) {
+  if (!asked.has(option)) return {};
+  if (granted != 0 && (wanted == 0 || wanted > granted)) return asked.too_much(option, granted_text(granted));
   granted = wanted;
   return {};
 }
 
-Status apply_caps(std::span<const std::string> asked, const EgressCaps& wanted, EgressCaps& granted) {
+Status apply_caps(const Asking& asked, const EgressCaps& wanted, EgressCaps& granted) {
   WARDENV_TRY(cap(asked, "egress-bytes", wanted.bytes, granted.bytes));
   WARDENV_TRY(cap(asked, "egress-rate", wanted.bytes_per_second, granted.bytes_per_second));
   WARDENV_TRY(cap(asked, "egress-connections", wanted.connections, granted.connections));
   return cap(asked, "egress-at-once", wanted.connections_at_once, granted.connections_at_once);
 }
 
-Status apply_egress(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
+Status apply_egress(const policy::Profile& granted, const Asking& asked, RunRequest& request) {
   auto settings = granted_egress(granted);
   if (!settings) return tl::unexpected(settings.error());
   EgressSettings& wanted = request.egress;
-  if (is_asked(asked, "allow-host")) {
-    WARDENV_TRY(narrow(wanted.rules, settings->rules));
+  if (asked.has("allow-host")) {
+    WARDENV_TRY(narrow(granted, asked, wanted.rules, settings->rules));
     settings->rules = std::move(wanted.rules);
     settings->presets.clear();
   }
-  if (is_asked(asked, "allow-preset")) {
+  if (asked.has("allow-preset")) {
     for (const EgressPreset preset : wanted.presets) {
-      if (std::find(settings->presets.begin(), settings->presets.end(), preset) == settings->presets.end()) return too_much("allow-preset");
+      if (std::find(settings->presets.begin(), settings->presets.end(), preset) == settings->presets.end()) return asked.too_much("allow-preset", granted_text(granted.allow_presets));
     }
     settings->presets = wanted.presets;
-    if (!is_asked(asked, "allow-host")) settings->rules.clear();
+    if (!asked.has("allow-host")) settings->rules.clear();
   }
   WARDENV_TRY(apply_caps(asked, wanted.caps, settings->caps));
-  if (is_asked(asked, "ca-file") && wanted.ca_file != settings->ca_file) return too_much("ca-file");
+  if (asked.has("ca-file") && wanted.ca_file != settings->ca_file) return asked.too_much("ca-file", granted.ca_file.empty() ? "none" : granted.ca_file);
   wanted = std::move(*settings);
   return {};
 }
@@ -83,6 +77,15 @@ Status apply_egress(const policy::Profile& granted, std::span<const std::string>
 ProfileNetwork network_of(const policy::Profile& granted) {
   const bool hosts = !granted.allow_hosts.empty() || !granted.allow_presets.empty();
   return granted.network.value_or(hosts ? ProfileNetwork::kEgress : ProfileNetwork::kNone);
+}
+
+const char* to_text(ProfileNetwork network) {
+  switch (network) {
+    case ProfileNetwork::kNone: return "none";
+    case ProfileNetwork::kEgress: return "egress";
+    case ProfileNetwork::kHost: return "host";
+  }
+  return "";
 }
 
 Result<EgressSettings> granted_egress(const policy::Profile& granted) {
@@ -108,15 +111,15 @@ Result<EgressSettings> granted_egress(const policy::Profile& granted) {
   return settings;
 }
 
-Status apply_network(const policy::Profile& granted, std::span<const std::string> asked, RunRequest& request) {
+Status apply_network(const policy::Profile& granted, const Asking& asked, RunRequest& request) {
   using sandbox::Network;
-  const bool hosts = std::any_of(asked.begin(), asked.end(), [](const std::string& option) {
+  const bool hosts = std::any_of(asked.options.begin(), asked.options.end(), [](const std::string& option) {
     return option == "allow-host" || option == "allow-preset" || option == "ca-file" || option.starts_with("egress-");
   });
-  const bool chosen = is_asked(asked, "network") || hosts;
+  const bool chosen = asked.has("network") || hosts;
   const ProfileNetwork most = network_of(granted);
-  if (chosen && request.network == Network::kHost && most != ProfileNetwork::kHost) return too_much("network");
-  if (chosen && request.network == Network::kEgress && most == ProfileNetwork::kNone) return too_much(hosts ? "allow-host" : "network");
+  if (chosen && request.network == Network::kHost && most != ProfileNetwork::kHost) return asked.too_much("network", to_text(most));
+  if (chosen && request.network == Network::kEgress && most == ProfileNetwork::kNone) return asked.too_much(hosts && asked.profile.empty() ? "allow-host" : "network", "none");
   if (!chosen) request.network = most == ProfileNetwork::kHost ? Network::kHost : most == ProfileNetwork::kEgress ? Network::kEgress : Network::kNone;
   if (request.network == Network::kEgress && most == ProfileNetwork::kEgress) return apply_egress(granted, asked, request);
   // Who may use the host's network may reach less of it, too.

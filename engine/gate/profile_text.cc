@@ -23,15 +23,6 @@ const char* access_text(policy::ProfileAccess access) {
   return "";
 }
 
-const char* network_text(policy::ProfileNetwork network) {
-  switch (network) {
-    case policy::ProfileNetwork::kNone: return "none";
-    case policy::ProfileNetwork::kEgress: return "egress";
-    case policy::ProfileNetwork::kHost: return "host";
-  }
-  return "";
-}
-
 void add_limits(const Profile& granted, Json& object) {
   const RunRequest standard;
   object["timeout"] = duration_text(granted.timeout.value_or(standard.limits.wall_time));
@@ -46,7 +37,7 @@ void add_limits(const Profile& granted, Json& object) {
 }
 
 void add_network(const Profile& granted, Json& object) {
-  object["network"] = network_text(network_of(granted));
+  object["network"] = to_text(network_of(granted));
   if (!granted.allow_hosts.empty()) object["allow_host"] = granted.allow_hosts;
   if (!granted.allow_presets.empty()) object["allow_preset"] = granted.allow_presets;
   if (!granted.ca_file.empty()) object["ca_file"] = granted.ca_file;

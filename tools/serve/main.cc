@@ -99,6 +99,7 @@ Result<Parts> assemble(const Options& options) {
   if (!engine) return tl::unexpected(engine.error());
   auto gate = open_gate(options, *config);
   if (!gate) return tl::unexpected(gate.error());
+  (*gate)->on_edit([](std::string_view digest) { spdlog::info("the policy was edited: {} is in force", digest); });
   (*gate)->on_notice([](std::string_view line) { spdlog::warn("{}", line); });
   const std::string grant = options.grant.empty() ? config->grant : options.grant;
   WARDENV_TRY(check_grant(**gate, grant, !options.stdio && (*gate)->has_grant_tokens()));

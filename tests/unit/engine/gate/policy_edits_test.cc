@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "engine/audit/crypto.h"
 #include "tests/support/catch.h"
 #include "tests/unit/engine/gate/scene.h"
 
@@ -24,6 +25,8 @@ TEST_CASE("an edit of the policy counts from the next call on, a wrong one never
   int changes = 0;
   int refused = 0;
   (*gate)->on_change([&] { const std::lock_guard lock(mutex); ++changes; told.notify_all(); });
+  std::string digest;
+  (*gate)->on_edit([&](std::string_view now) { const std::lock_guard lock(mutex); digest = now; });
   (*gate)->on_notice([&](std::string_view) { const std::lock_guard lock(mutex); ++refused; told.notify_all(); });
   auto await = [&](int& count, int wanted) {
     std::unique_lock lock(mutex);
@@ -36,6 +39,10 @@ TEST_CASE("an edit of the policy counts from the next call on, a wrong one never
   CHECK((*gate)->admit(scene.call()).allowed());
   write(scene.file, R"({"version": "1", "default": "deny"})");
   REQUIRE(await(changes, 1));
+  {
+    const std::lock_guard lock(mutex);
+    CHECK(digest == audit::to_hex(audit::Sha256::of(R"({"version": "1", "default": "deny"})")));
+  }
   CHECK_FALSE((*gate)->admit(scene.call()).allowed());
   RunRequest request;
   CHECK(Gate::tighten(old, request));   // a call in flight keeps the policy that it was judged by
@@ -76,6 +83,38 @@ TEST_CASE("an edit counts wherever links lead by then, and in a folder that has 
   REQUIRE(await(4));
   write(folder.at("one/p"), deny);
   REQUIRE(await(5));
+}
+
+TEST_CASE("while the policy is gone nothing is run, and who calls is not told where it was") {
+  const Scene scene;
+  auto gate = scene.open(kAllow, Watch::kYes);
+  REQUIRE(gate);
+  std::mutex mutex;
+  std::condition_variable told;
+  std::string notice;
+  (*gate)->on_notice([&](std::string_view line) { const std::lock_guard lock(mutex); notice = line; told.notify_all(); });
+  const Admission admission = (*gate)->admit(scene.call());
+  RunRequest request;
+  REQUIRE(Gate::tighten(admission, request));   // the control
+  REQUIRE(::unlink(scene.file.c_str()) == 0);
+  {
+    std::unique_lock lock(mutex);
+    REQUIRE(told.wait_for(lock, 20s, [&] { return !notice.empty(); }));
+    CHECK(notice.find("the policy is gone") != std::string::npos);
+    CHECK(notice.find(scene.file) != std::string::npos);
+  }
+  const Admission after = (*gate)->admit(scene.call());
+  CHECK(after.allowed());   // by the old one
+  for (const Admission& each : {admission, after}) {
+    request = {};
+    const Status refused = Gate::tighten(each, request);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("gone") != std::string::npos);
+    CHECK((refused.error().message + refused.error().hint).find('/') == std::string::npos);
+  }
+  write(scene.file, kAllow);
+  request = {};
+  CHECK(Gate::tighten(after, request));
 }
 
 TEST_CASE("a wrong policy, a missing one and one that others can write are refused at the start") {

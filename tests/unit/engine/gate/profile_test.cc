@@ -184,6 +184,48 @@ TEST_CASE("a chosen profile asks for its limits, and only for limits") {
   CHECK_FALSE(ask_for_profile(loud, request, asked));
 }
 
+TEST_CASE("too much is said with what is granted, and by the name of the profile that was chosen") {
+  policy::Profile granted;
+  granted.timeout = 90s;
+  RunRequest request;
+  request.limits.wall_time = 2h;
+  CHECK(apply(granted, request, {"timeout"}).error().message == "--timeout asks for more than the policy grants (90s)");
+
+  const auto chosen = [&](const policy::Profile& wide, RunRequest from = {}, std::vector<std::string> asked = {}) {
+    const std::size_t own = asked.size();
+    REQUIRE(ask_for_profile(wide, from, asked));
+    const Status checked = check_chosen(granted, "/w", {std::span<const std::string>(asked).subspan(own), "wide"}, from);
+    return checked ? std::string() : checked.error().message;
+  };
+  policy::Profile wide;
+  wide.timeout = 90s;
+  wide.memory_bytes = 4ULL << 30;
+  CHECK(chosen(wide) == "the profile `wide` asks for more than the policy grants (memory: 512M)");
+  wide.memory_bytes = 512ULL << 20;
+  CHECK(chosen(wide).empty());
+  policy::Profile reaching;
+  reaching.network = policy::ProfileNetwork::kHost;
+  CHECK(chosen(reaching) == "the profile `wide` asks for more than the policy grants (network: none)");
+  reaching.network = policy::ProfileNetwork::kEgress;
+  reaching.egress_bytes = 5;
+  CHECK(chosen(reaching) == "the profile `wide` asks for more than the policy grants (network: none)");
+  granted.allow_hosts = {"a.example"};
+  granted.egress_bytes = 2048;
+  reaching = {};
+  reaching.egress_bytes = 4096;
+  CHECK(chosen(reaching) == "the profile `wide` asks for more than the policy grants (egress-bytes: 2K)");
+  reaching.egress_bytes = 1024;
+  CHECK(chosen(reaching).empty());
+
+  // What the caller asks for itself is not the profile's fault.
+  RunRequest own;
+  own.network = sandbox::Network::kHost;
+  own.env = {"A=1"};
+  own.stdin_mode = StdinMode::kInherit;
+  own.limits.processes = 1000;
+  CHECK(chosen(wide, own, {"network", "env", "stdin", "processes"}).empty());
+}
+
 TEST_CASE("system calls are added by name, but for those that take a wall away") {
   policy::Profile calls;
   RunRequest request;
