@@ -12,12 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "engine/run_loop.h"
 #include "sandbox/cgroup.h"
 #include "tests/kernel/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 
 using namespace wardenv;
 using namespace wardenv::engine;
@@ -45,10 +45,7 @@ sandbox::CgroupLeaf make_leaf() {
 std::string folder_of(int tasks) { return fs::read_symlink("/proc/self/fd/" + std::to_string(tasks)).parent_path(); }
 
 std::string text_of(const sandbox::CgroupLeaf& leaf, Hierarchy hierarchy, const std::string& file) {
-  std::ifstream stream(folder_of(leaf.join_fds().at(hierarchy)) + "/" + file);
-  std::stringstream text;
-  text << stream.rdbuf();
-  return text.str();
+  return testing::text_of(folder_of(leaf.join_fds().at(hierarchy)) + "/" + file);
 }
 
 void change(const sandbox::CgroupLeaf& leaf, Hierarchy hierarchy, const std::string& file, const std::string& value) {

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "tests/kernel/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 
 using namespace wardenv;
 using namespace wardenv::engine;
@@ -60,12 +59,7 @@ struct Bench {
   }
 
   [[nodiscard]] std::string path(const std::string& name) const { return scratch.path() + "/" + name; }
-  [[nodiscard]] std::string content(const std::string& name) const {
-    std::ifstream file(path(name));
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
+  [[nodiscard]] std::string content(const std::string& name) const { return testing::text_of(path(name)); }
   // Whether a file lies in the environment's site-packages, whatever Python it is of.
   [[nodiscard]] bool installed(const std::string& name) const {
     const std::filesystem::directory_iterator pythons(path(".venv/lib"));

@@ -8,12 +8,12 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/host_facts.h"
 #include "tests/kernel/support.h"
+#include "tests/support/files.h"
 
 namespace wardenv::testing {
 namespace fs = std::filesystem;
@@ -53,11 +53,9 @@ std::vector<int> processes_with(const std::string& marker) {
   for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "cmdline");
-    std::stringstream text;
-    text << file.rdbuf();
+    const std::string text = text_of(entry.path() / "cmdline");
     const int pid = std::stoi(name);
-    if (pid != ::getpid() && text.str().find(marker) != std::string::npos) found.push_back(pid);
+    if (pid != ::getpid() && text.find(marker) != std::string::npos) found.push_back(pid);
   }
   return found;
 }
@@ -118,12 +116,7 @@ std::size_t descriptors_of(int pid) {
   return ignored ? 0 : static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
 }
 
-std::string mount_table() {
-  std::ifstream file("/proc/self/mountinfo");
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+std::string mount_table() { return text_of("/proc/self/mountinfo"); }
 
 std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{}));

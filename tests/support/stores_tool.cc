@@ -8,13 +8,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "engine/webhook/webhook.h"
 #include "policy/approvals/store.h"
 #include "policy/quota/store.h"
+#include "tests/support/files.h"
 
 namespace {
 
@@ -27,8 +26,7 @@ int complain(const Error& error) {
 }
 
 ApprovalCall read_call(const char* path) {
-  std::ifstream file(path);
-  const auto json = nlohmann::json::parse(std::string(std::istreambuf_iterator<char>(file), {}));
+  const auto json = nlohmann::json::parse(testing::text_of(path));
   return {.tool = json.at("tool"), .arguments_json = json.at("arguments").dump(), .grant = json.at("grant"), .cwd = json.at("cwd"), .rule = json.at("rule"),
           .granted_json = json.contains("granted") ? json.at("granted").dump() : ""};
 }

@@ -20,7 +20,7 @@ using engine::AuditRecord;
 using engine::Durable;
 using namespace wardenv::testing;
 
-nlohmann::json last_record(const std::string& folder) { return nlohmann::json::parse(lines_of(read_file(folder + "/audit.jsonl")).back()); }
+nlohmann::json last_record(const std::string& folder) { return nlohmann::json::parse(lines_of(text_of(folder + "/audit.jsonl")).back()); }
 
 TEST_CASE("audit: a record is one line of JSON with its fields") {
   const Folder scratch;
@@ -46,7 +46,7 @@ TEST_CASE("audit: a record is one line of JSON with its fields") {
   CHECK(record["connections"][0]["verdict"] == "refused");
   CHECK(record["usage"]["peak_processes"] == 2);
   CHECK(record["details"]["n"] == 1);
-  CHECK(lines_of(read_file(folder + "/audit.jsonl")).size() == 2);
+  CHECK(lines_of(text_of(folder + "/audit.jsonl")).size() == 2);
   CHECK_FALSE(verify(folder).problem);
 }
 
@@ -68,10 +68,10 @@ TEST_CASE("audit: values are hashed under the log's own key") {
   const Folder scratch;
   make_log(scratch.at("a"), 2);
   make_log(scratch.at("b"), 1);
-  const auto first = lines_of(read_file(scratch.at("a/audit.jsonl")));
+  const auto first = lines_of(text_of(scratch.at("a/audit.jsonl")));
   const auto value = [](const std::string& line) { return nlohmann::json::parse(line)["arguments"]["args"]; };
   CHECK(value(first[1]) == value(first[2]));
-  CHECK(value(first[1]) != value(lines_of(read_file(scratch.at("b/audit.jsonl")))[1]));
+  CHECK(value(first[1]) != value(lines_of(text_of(scratch.at("b/audit.jsonl")))[1]));
 }
 
 TEST_CASE("audit: what a caller sends can't make a line long, or a second one") {
@@ -88,7 +88,7 @@ TEST_CASE("audit: what a caller sends can't make a line long, or a second one") 
   record.arguments_json = many.dump();
   record.details_json = many.dump();
   REQUIRE(log->append(record, Durable::kNo));
-  const auto lines = lines_of(read_file(scratch.at("audit/audit.jsonl")));
+  const auto lines = lines_of(text_of(scratch.at("audit/audit.jsonl")));
   REQUIRE(lines.size() == 4);
   for (const std::string& line : lines) CHECK(line.size() < 200'000);
   CHECK_FALSE(verify(scratch.at("audit")).problem);
@@ -116,13 +116,13 @@ TEST_CASE("audit: a last line torn anywhere is cut off, and the log says so") {
   const Folder scratch;
   const std::string file = scratch.at("audit/audit.jsonl");
   make_log(scratch.at("audit"), 2);
-  const std::string anchored = read_file(file);
-  const std::string before = read_file(scratch.at("audit/anchor"));
+  const std::string anchored = text_of(file);
+  const std::string before = text_of(scratch.at("audit/anchor"));
   {
     const auto log = open_log(scratch.at("audit"));
     REQUIRE(log->append(admission("torn"), Durable::kNo));
-    const std::string whole = read_file(file);
-    const std::string after = read_file(scratch.at("audit/anchor"));
+    const std::string whole = text_of(file);
+    const std::string after = text_of(scratch.at("audit/anchor"));
     // Stopped before the anchor moved, and after.
     for (std::size_t i = 2 * anchored.size(); i <= 2 * whole.size() + 1; ++i) {
       const std::size_t size = i / 2;
@@ -141,7 +141,7 @@ TEST_CASE("audit: a last line torn anywhere is cut off, and the log says so") {
       }
       const auto verdict = verify(other.at("audit"));
       CHECK_FALSE(verdict.problem);
-      const auto lines = lines_of(read_file(other.at("audit/audit.jsonl")));
+      const auto lines = lines_of(text_of(other.at("audit/audit.jsonl")));
       if (torn) CHECK(nlohmann::json::parse(lines[3])["details"]["cut_bytes"] == size - anchored.size());
       if (torn) CHECK(nlohmann::json::parse(lines[3])["details"]["lost_records"] == (moved ? 1 : 0));
       CHECK(lines.size() == (torn || size == whole.size() ? 5U : 4U));
@@ -153,13 +153,13 @@ TEST_CASE("audit: what is known to be on disk is never cut off") {
   const Folder scratch;
   const std::string file = scratch.at("audit/audit.jsonl");
   make_log(scratch.at("audit"), 3);
-  const std::string whole = read_file(file);
+  const std::string whole = text_of(file);
   for (std::size_t size = 0; size < whole.size(); size += 37) {
     write_file(file, whole.substr(0, size));
     const auto log = AuditLog::open(scratch.at("audit"));
     REQUIRE_FALSE(log);
     CHECK(log.error().code == ErrorCode::kUnenforceable);
-    CHECK(read_file(file).size() == size);
+    CHECK(text_of(file).size() == size);
   }
   write_file(file, whole);
   CHECK(AuditLog::open(scratch.at("audit")));
@@ -171,11 +171,11 @@ TEST_CASE("audit: a missing, changed or other key, anchor or file is refused") {
   make_log(folder, 3);
   make_log(scratch.at("other"), 3);
   for (const std::string name : {"/key", "/anchor", "/audit.jsonl"}) {
-    const std::string text = read_file(folder + name);
+    const std::string text = text_of(folder + name);
     std::filesystem::remove(folder + name);
     CHECK_FALSE(AuditLog::open(folder));
     CHECK(verify(folder).problem);
-    for (const std::string& bad : {std::string(), text.substr(1), text + "x", read_file(scratch.at("other") + name)}) {
+    for (const std::string& bad : {std::string(), text.substr(1), text + "x", text_of(scratch.at("other") + name)}) {
       write_file(folder + name, bad);
       ::chmod((folder + name).c_str(), 0600);
       if (name != "/audit.jsonl" || bad != text + "x") CHECK_FALSE(AuditLog::open(folder));
@@ -197,7 +197,7 @@ TEST_CASE("audit: rotation keeps the chain, also when it is stopped half-way") {
   CHECK(verdict.files > 5);
   CHECK(verdict.records == 21);
   // Put aside and not begun anew.
-  const std::string active = read_file(folder + "/audit.jsonl");
+  const std::string active = text_of(folder + "/audit.jsonl");
   const auto seq = nlohmann::json::parse(lines_of(active)[0])["seq"].get<std::uint64_t>();
   const std::string digits = std::to_string(seq);
   std::filesystem::rename(folder + "/audit.jsonl", folder + "/audit-" + std::string(20 - digits.size(), '0') + digits + ".jsonl");
@@ -215,7 +215,7 @@ TEST_CASE("audit: rotation keeps the chain, also when it is stopped half-way") {
 TEST_CASE("audit: heads are signed into the log on the way") {
   const Folder scratch;
   make_log(scratch.at("audit"), 25, {.sign_every = 10});
-  const std::string text = read_file(scratch.at("audit/audit.jsonl"));
+  const std::string text = text_of(scratch.at("audit/audit.jsonl"));
   std::size_t heads = 0;
   for (const std::string& line : lines_of(text)) heads += line.find(R"("event":"head")") != std::string::npos ? 1 : 0;
   CHECK(heads >= 2);
@@ -283,7 +283,7 @@ TEST_CASE("audit: processes append at once, are killed, and nothing that was ack
   CHECK_FALSE(verify(folder).problem);
   std::string all;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".jsonl") all += read_file(entry.path().string());
+    if (entry.path().extension() == ".jsonl") all += text_of(entry.path().string());
   }
   std::size_t lost = 0;
   for (const std::string& line : lines_of(told)) {
@@ -301,7 +301,7 @@ TEST_CASE("audit: a full disk is an error, leaves no half line, and passes") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
   REQUIRE(log->append(admission("before"), Durable::kYes));
-  const std::string whole = read_file(folder + "/audit.jsonl");
+  const std::string whole = text_of(folder + "/audit.jsonl");
   for (const std::size_t room : {std::size_t{0}, std::size_t{1}, std::size_t{200}}) {
     rlimit limit = before;
     limit.rlim_cur = whole.size() + room;
@@ -309,7 +309,7 @@ TEST_CASE("audit: a full disk is an error, leaves no half line, and passes") {
     const Status refused = log->append(admission("too much"), Durable::kYes);
     REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
     CHECK_FALSE(refused);
-    CHECK(read_file(folder + "/audit.jsonl") == whole);
+    CHECK(text_of(folder + "/audit.jsonl") == whole);
   }
   CHECK(log->append(admission("after"), Durable::kYes));
   ::signal(SIGXFSZ, handler);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,14 +10,10 @@
 #include "engine/audit/log.h"
 #include "engine/audit/verify.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 #include "tests/unit/engine/scratch.h"
 
 namespace wardenv::testing {
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 inline void write_file(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary | std::ios::trunc) << text; }
 

@@ -19,7 +19,7 @@ struct Log {
 
 TEST_CASE("audit verify: any byte changed to any of several others is found") {
   const Log log(3, {.sign_every = 2});
-  const std::string whole = read_file(log.file);
+  const std::string whole = text_of(log.file);
   REQUIRE_FALSE(verify(log.folder).problem);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     for (const int change : {1, 0x20, 0x80}) {
@@ -31,7 +31,7 @@ TEST_CASE("audit verify: any byte changed to any of several others is found") {
     }
   }
   for (const std::string name : {"/anchor", "/key"}) {
-    const std::string text = read_file(log.folder + name);
+    const std::string text = text_of(log.folder + name);
     write_file(log.file, whole);
     for (std::size_t at = 0; at < text.size(); ++at) {
       std::string changed = text;
@@ -47,7 +47,7 @@ TEST_CASE("audit verify: any byte changed to any of several others is found") {
 
 TEST_CASE("audit verify: bytes cut, put in or doubled anywhere are found") {
   const Log log(2);
-  const std::string whole = read_file(log.file);
+  const std::string whole = text_of(log.file);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     for (const std::string& changed :
          {whole.substr(0, at) + whole.substr(at + 1), whole.substr(0, at) + "x" + whole.substr(at), whole.substr(0, at) + "\n" + whole.substr(at),
@@ -65,7 +65,7 @@ TEST_CASE("audit verify: bytes cut, put in or doubled anywhere are found") {
 
 TEST_CASE("audit verify: records taken out, doubled or swapped are found where they were") {
   const Log log(6);
-  const auto lines = lines_of(read_file(log.file));
+  const auto lines = lines_of(text_of(log.file));
   REQUIRE(lines.size() == 7);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     auto changed = lines;
@@ -100,7 +100,7 @@ TEST_CASE("audit verify: a record forged without the key is found, though its ch
   const Log log(3);
   Log other(5);
   // The same records under another key: hashes and chain hold, the MACs and the start don't.
-  write_file(log.file, read_file(other.file));
+  write_file(log.file, text_of(other.file));
   CHECK(verify(log.folder).problem);
   std::filesystem::copy_file(other.folder + "/anchor", log.folder + "/anchor", std::filesystem::copy_options::overwrite_existing);
   CHECK(verify(log.folder).problem);
@@ -115,14 +115,14 @@ TEST_CASE("audit verify: files taken away, swapped or renamed are found") {
   std::sort(names.begin(), names.end());
   REQUIRE(names.size() > 4);
   for (const std::string& name : names) {
-    const std::string text = read_file(name);
+    const std::string text = text_of(name);
     std::filesystem::remove(name);
     CHECK(verify(log.folder).problem);
     write_file(name, "");
     CHECK(verify(log.folder).problem);
     for (const std::string& other : names) {
       if (other == name) continue;
-      write_file(name, read_file(other));
+      write_file(name, text_of(other));
       CHECK(verify(log.folder).problem);
     }
     write_file(name, text);

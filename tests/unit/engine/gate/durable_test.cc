@@ -15,7 +15,7 @@ using testing::WatchedLog;
 
 constexpr const char* kTwo = R"({"version": "1", "default": "deny", "tools": {"run_in_venv": {"limits": [{"counter": "c", "window": "day", "max": 2}]}}})";
 
-std::string log_of(const Scene& scene) { return read(scene.state + "/audit/audit.jsonl"); }
+std::string log_of(const Scene& scene) { return testing::text_of(scene.state + "/audit/audit.jsonl"); }
 
 std::size_t count(const std::string& text, std::string_view part) {
   std::size_t found = 0;

@@ -80,7 +80,7 @@ TEST_CASE("a hook after the run can withhold the output") {
   CHECK((withheld->rule == "/hooks/0" && withheld->reason == "secret"));
   const Admission nothing = (*gate)->admit(scene.call());
   CHECK_FALSE((*gate)->finish(nothing, "failed", Entered::kNo));   // nothing came of it
-  const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
+  const std::string log = testing::text_of(audit_folder(scene.state) + "/audit.jsonl");
   const std::string reason = R"("decision":"deny","rule":"/hooks/0","reason":"a hook withholds the output: secret")";
   CHECK(log.find(reason) != std::string::npos);
   CHECK(log.find(reason, log.find(reason) + 1) != std::string::npos);
@@ -110,7 +110,7 @@ TEST_CASE("a call that is cancelled while a hook is asked is refused as cancelle
   CHECK(report.outcome == Outcome::kCancelled);
   CHECK(report.exit_status == 128 + SIGKILL);
   CHECK_FALSE(report.entered);
-  CHECK(read(audit_folder(scene.state) + "/audit.jsonl").find(R"~("decision":"deny","rule":"(cancelled)")~") != std::string::npos);
+  CHECK(testing::text_of(audit_folder(scene.state) + "/audit.jsonl").find(R"~("decision":"deny","rule":"(cancelled)")~") != std::string::npos);
 
   CHECK((*gate)->admit(scene.call()).allowed());   // approval and quota were there still
   CHECK_FALSE((*gate)->admit(scene.call()).cancelled);
@@ -130,7 +130,7 @@ TEST_CASE("of several hooks the strictest counts, and none after a denial is ask
     REQUIRE(gate);
     ::remove(asked.c_str());
     const policy::Decision decision = (*gate)->admit(scene.call()).decision;
-    return std::string(policy::to_string(decision.effect)) + " " + std::to_string(read(asked).size() / 2);
+    return std::string(policy::to_string(decision.effect)) + " " + std::to_string(testing::text_of(asked).size() / 2);
   };
   CHECK(verdict("-a") == "allow 2");
   CHECK(verdict("?a-") == "require_approval 3");

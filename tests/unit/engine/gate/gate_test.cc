@@ -38,7 +38,7 @@ TEST_CASE("an allowed call is in the audit log before anything happens, and its 
   REQUIRE(admission.allowed());
   auto log = [&] {
     std::string all;
-    for (const auto& entry : std::filesystem::directory_iterator(audit_folder(scene.state))) all += read(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(audit_folder(scene.state))) all += testing::text_of(entry.path());
     return all;
   };
   CHECK(log().find(admission.run_id) != std::string::npos);
@@ -178,7 +178,7 @@ TEST_CASE("an approval is for the workspace, the environment and the program tha
   CHECK_FALSE(passes([](ToolCall& other) { other.program->changed_ns = 6; }));
   CHECK_FALSE(passes([](ToolCall& other) { other.program.reset(); }));
   CHECK(passes([](ToolCall&) {}));
-  const std::string log = read(audit_folder(scene.state) + "/audit.jsonl");
+  const std::string log = testing::text_of(audit_folder(scene.state) + "/audit.jsonl");
   CHECK(log.find(R"("decision":"allow")") != std::string::npos);
   const std::string places = R"("workspace":")" + call.workspace + R"(","cwd":")" + call.cwd + R"(","venv":"/srv/v2","program":"/srv/v2/bin/tool","program_identity":"8:21:1700000000.000000005")";
   CHECK(log.find(places) != std::string::npos);
@@ -281,7 +281,7 @@ TEST_CASE("what could not be judged, and why a run could not be made, is in the 
   const Scene scene;
   auto gate = scene.open(kAllow, Watch::kYes);
   REQUIRE(gate);
-  const auto log = [&] { return read(audit_folder(scene.state) + "/audit.jsonl"); };
+  const auto log = [&] { return testing::text_of(audit_folder(scene.state) + "/audit.jsonl"); };
   const auto has = [&](const std::string& part) { return log().find(part) != std::string::npos; };
   ToolCall call = scene.call(R"({"command": "x"})");
   call.unjudgeable = "it is no text";

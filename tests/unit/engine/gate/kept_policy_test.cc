@@ -45,7 +45,7 @@ struct Kept {
   }
   // "wardenv-policy-1 PROGRAM TEXT BODY\n" of another body.
   [[nodiscard]] std::string forged(const std::string& body = kForged) const {
-    const std::string kept = read(file);
+    const std::string kept = testing::text_of(file);
     return kept.substr(0, kept.rfind(' ', kept.find('\n'))) + " " + digest_of(body) + "\n" + body;
   }
   void put(const std::string& content, mode_t mode = 0600) const {
@@ -66,7 +66,7 @@ TEST_CASE("what is kept is taken only whole, ours, of this program and this text
   const Kept kept;
   const std::string forged = kept.forged();
   const std::pair<const char*, std::function<void()>> attempts[] = {
-      {"another body under the old digest", [&] { kept.put(read(kept.file).substr(0, read(kept.file).find('\n') + 1) + kForged); }},
+      {"another body under the old digest", [&] { kept.put(testing::text_of(kept.file).substr(0, testing::text_of(kept.file).find('\n') + 1) + kForged); }},
       {"cut off", [&] { kept.put(forged.substr(0, forged.size() - 1)); }},
       {"only a line", [&] { kept.put(forged.substr(0, forged.find('\n') + 1)); }},
       {"no line", [&] { kept.put(forged.substr(0, forged.find('\n'))); }},

@@ -4,11 +4,11 @@
 
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 
 #include "engine/gate/gate.h"
+#include "tests/support/files.h"
 #include "tests/unit/engine/scratch.h"
 
 namespace wardenv::engine {
@@ -18,11 +18,6 @@ inline constexpr const char* kAllow = R"({"version": "1", "default": "allow"})";
 inline void write(const std::string& path, const std::string& text) {
   std::ofstream(path + ".new") << text;
   ::rename((path + ".new").c_str(), path.c_str());
-}
-
-inline std::string read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 struct Scene {

@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -20,6 +19,7 @@
 #include "engine/hooks/hooks.h"
 #include "sandbox/base/unique_fd.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 #include "tests/unit/engine/scratch.h"
 
 namespace wardenv {
@@ -74,10 +74,7 @@ TEST_CASE("hooks: a program reads the event, and nothing else of ours") {
                                       ".pwd; ps -o sid= -o pid= -p $$ > " + out + R"(.sid; grep Sig /proc/self/status > )" + out + R"(.sig; echo '{"decision":"allow"}')");
   ::unsetenv("WARDENV_TEST_SECRET");
   CHECK(answer.decision == HookDecision::kAllow);
-  const auto text = [&](const std::string& name) {
-    std::ifstream file(out + name);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  };
+  const auto text = [&](const std::string& name) { return testing::text_of(out + name); };
   CHECK(text(".event") == kEvent);
   CHECK_FALSE(testing::contains(text(".env"), "secret"));
   CHECK_FALSE(testing::contains(text(".env"), "HOME"));
@@ -133,8 +130,7 @@ TEST_CASE("hooks: a program that fails, or answers badly, denies") {
 }
 
 bool alive(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(status)), {});
+  const std::string text = testing::text_of("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t end = text.rfind(')');
   return end != std::string::npos && text.substr(end, 4).find('Z') == std::string::npos;
 }

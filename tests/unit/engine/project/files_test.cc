@@ -8,11 +8,11 @@
 #include <sys/un.h>
 
 #include <atomic>
-#include <sstream>
 #include <thread>
 
 #include "engine/project/list_files.h"
 #include "tests/support/catch.h"
+#include "tests/support/files.h"
 #include "tests/unit/engine/scratch.h"
 
 using namespace wardenv;
@@ -30,13 +30,6 @@ struct Served {
   std::string at(const std::string& name) const { return here.at("ws/" + name); }
   Place place(const std::string& path) const { return *workspaces.place(path); }
 };
-
-std::string content(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 std::string why(const Served& served, const std::string& path, const std::string& text = "x") {
   auto written = write_whole(served.place(path), text, IfExists::kReplace);
@@ -142,7 +135,7 @@ TEST_CASE("a file is written whole, with its folders, and keeps its mode") {
   auto made = write_whole(served.place("a/b/c.txt"), "hello", IfExists::kFail);
   REQUIRE(made);
   CHECK(made->created);
-  CHECK(content(served.at("a/b/c.txt")) == "hello");
+  CHECK(text_of(served.at("a/b/c.txt")) == "hello");
   CHECK_FALSE(write_whole(served.place("a/b/c.txt"), "no", IfExists::kFail));
   ::chmod(served.at("a/b/c.txt").c_str(), 0750);
   auto again = write_whole(served.place("a/b/c.txt"), "again", IfExists::kReplace);
@@ -169,11 +162,11 @@ TEST_CASE("nothing is written through a link, a hard link or to what is no file"
     INFO(path);
     CHECK_FALSE(why(served, path).empty());
   }
-  CHECK(content(served.here.at("secret")) == "outside");
+  CHECK(text_of(served.here.at("secret")) == "outside");
   CHECK_FALSE(std::filesystem::exists(served.here.at("outside/x")));
   std::filesystem::create_hard_link(served.here.at("secret"), served.at("hard"));
   CHECK(why(served, "hard").empty());
-  CHECK(content(served.here.at("secret")) == "outside");
+  CHECK(text_of(served.here.at("secret")) == "outside");
 }
 
 TEST_CASE("protected paths are not written, at any depth, whether they exist or not") {
