@@ -163,7 +163,8 @@ Status add_profile_mounts(const RunRequest& request, sandbox::SandboxSpec& spec)
 // A link can be replaced whatever we do to its target, and a place that a mount shows under another name is none that we could hold.
 Status add_read_only_file(const std::string& path, sandbox::SandboxSpec& spec) {
   auto real = resolve_path(path);
-  if (!real) return fail(ErrorCode::kNotFound, "`" + path + "` decides what is allowed, and is not there: " + real.error().message);
+  // Who called has no business with the operator's folders.
+  if (!real) return fail(ErrorCode::kNotFound, "the policy, or another file that decides what is allowed, is gone: nothing is run until it is back", "the operator's log or `wardenv policy check` says which");
   const std::string hint = "keep it outside of what commands may write, or use --access read-only";
   for (const sandbox::Mount& mount : spec.mounts) {
     if (mount.writable != sandbox::Writable::kYes || mount.source.empty()) continue;

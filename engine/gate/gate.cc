@@ -40,10 +40,13 @@ std::vector<std::string> deciding_files(const Edition& edition, const std::strin
   return files;
 }
 
-// What the one who called is told, who has no business with our folders: the operator's log and `policy check` name them.
-tl::unexpected<Error> not_there(bool is_policy) {
-  if (is_policy) return fail(ErrorCode::kHost, "the policy's file is gone, so nothing is run until it is back", "the operator's log says which");
-  return fail(ErrorCode::kHost, "a program of the policy's hooks is gone, so nothing is run until it is back", "`wardenv policy check` names it");
+bool is_gone(const std::string& file) { return !is_regular_file(file) && !resolve_path(file); }
+
+// Whether a run had to end before it began because a file that decides could not be held in its place.
+bool lacked_a_file(const Admission::Pending& pending, const RunReport& report) {
+  if (report.entered || report.outcome != Outcome::kSetupFailed) return false;
+  const std::vector<std::string> files = deciding_files(*pending.edition, pending.call.workspace);
+  return std::any_of(files.begin(), files.end(), is_gone);
 }
 
 // The profile of an admission; one that says nothing where it has none.
@@ -193,10 +196,7 @@ Status Gate::tighten(const Admission& admission, RunRequest& request, std::span<
   if (!granted) return tl::unexpected(granted.error());
   request.run_id = admission.run_id;
   const Admission::Pending& pending = *admission.pending;
-  for (std::string& file : deciding_files(*pending.edition, pending.call.workspace)) {
-    if (!is_regular_file(file) && !resolve_path(file)) return not_there(file == pending.edition->file);
-    request.read_only_files.push_back(std::move(file));
-  }
+  for (std::string& file : deciding_files(*pending.edition, pending.call.workspace)) request.read_only_files.push_back(std::move(file));
   return apply_profile(**granted, pending.call.workspace, asked, request);
 }
 
@@ -219,6 +219,7 @@ Gate::Withheld Gate::finish(const Admission& admission, RunReport& report) {
   if (!admission.allowed() || admission.pending->finished.exchange(true)) return {};
   Admission::Pending& pending = *admission.pending;
   const std::string outcome(to_string(report.outcome));
+  if (report.error && lacked_a_file(pending, report)) report.decision = DecisionSummary{"deny", "(unavailable)", report.error->message};
   if (!report.entered) impl_->steps.give_back(pending);
   Withheld withheld = report.entered ? Steps::ask_after(admission, outcome) : std::nullopt;
   if (withheld) {

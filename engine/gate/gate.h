@@ -102,7 +102,7 @@ class Gate {
 
   // What the profile of the admission grants, put into a request, with the policy's file and its hooks' as files that stay read-only. `asked` names the options of `wardenv run` (without dashes) that the
   // caller set itself: they may only be tighter than the grant. What was not asked is as the profile says, else the default.
-  // Error kBadInput names the first option that asks for more; kHost: a file that decides is gone, said without its path. REQUIRES: admission.allowed(), or of preview().
+  // Error kBadInput names the first option that asks for more. REQUIRES: admission.allowed(), or of preview().
   static Status tighten(const Admission& admission, RunRequest& request, std::span<const std::string> asked = {});
 
   // The same with a profile of the policy that the caller chose by name: it can only be tighter than the grant, too.

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -165,18 +166,20 @@ class OverHttp(Listening):
 
     def test_the_file_that_is_gone_keeps_the_old_policy(self):
         server = self.start(Http, "--http", "127.0.0.1:0")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", os.path.join(self.workspace, ".venv")], check=True)
         run = call("run_python", {"current_working_dir": self.workspace, "code": "pass"}, "run")
+        self.assertEqual(server.post(run).last["result"]["structuredContent"]["decision"]["effect"], "allow")     # the control
         os.unlink(os.path.join(self.root, "policy.json"))
         self.assertIn("read_file", self.names(server.post(modern("tools/list"))))
         self.told_on_standard_error(server, "the policy is gone", os.path.join(self.root, "policy.json"))
         refused = server.post(run).last["result"]     # nothing is run, and the caller hears of no path
         self.assertTrue(refused["isError"], refused)
-        self.assertIn("the policy's file is gone", refused["structuredContent"]["error"]["message"])
+        self.assertIn("the policy, or another file that decides what is allowed, is gone", refused["structuredContent"]["error"]["message"])
         self.assertNotIn("policy.json", json.dumps(refused))
-        self.assertNotIn("decision", refused["structuredContent"])
+        self.assertEqual(refused["structuredContent"]["decision"]["effect"], "deny")
         self.edit(policy("read_file"))
         self.told_on_standard_error(server, "the policy was edited: " + hashlib.sha256(policy("read_file").encode()).hexdigest() + " is in force")
-        self.assertNotIn("gone", json.dumps(server.post(run).last["result"]))     # the control
+        self.assertEqual(server.post(run).last["result"]["structuredContent"]["outcome"], "exited")
         self.assertTrue(wait_until(lambda: "read_file" not in self.names(server.post(modern("tools/list")))))
 
 
