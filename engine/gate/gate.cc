@@ -77,7 +77,6 @@ void set_withheld(const Withholding& withheld, AuditRecord& end) {
   end.reason = hook_words(withheld.reason);
 }
 
-
 }  // namespace
 
 struct Gate::Impl {
@@ -186,8 +185,6 @@ bool Gate::takes_time(const Admission& foreseen) {
 }
 
 bool Gate::has_hooks(const Admission& admission) { return has_hook(admission, policy::HookEvent::kBeforeRun) || is_reviewed(admission); }
-
-bool Gate::is_approved(const Admission& admission) { return admission.pending != nullptr && admission.pending->approval.has_value(); }
 
 bool Gate::is_reviewed(const Admission& admission) { return has_hook(admission, policy::HookEvent::kAfterRun); }
 

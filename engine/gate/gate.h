@@ -41,6 +41,7 @@ struct ToolCall {
   std::string venv{};             // absolute, without symbolic links; empty: none
   std::optional<sandbox::Program> program{};   // the file that the command was looked up to
   std::vector<std::string> profile_of{};   // where it is judged as several tools: all of them; it runs under the profile of the first that has one
+  std::string unaskable{};        // why nobody can be asked to agree to it; empty: a person can
   std::string unjudgeable{};      // why no rule can be asked about it, and so it is denied; empty: they can
 };
 
@@ -94,9 +95,6 @@ class Gate {
   // Whether hooks are asked before or after it. REQUIRES: as takes_time().
   [[nodiscard]] static bool has_hooks(const Admission& admission);
 
-  // Whether a person agreed to the call that was admitted.
-  [[nodiscard]] static bool is_approved(const Admission& admission);
-
   // Whether hooks see the outcome first: then no output may be shown before finish() has returned.
   [[nodiscard]] static bool is_reviewed(const Admission& admission);
 
@@ -110,7 +108,7 @@ class Gate {
 
   // The end of an allowed call: hooks, audit, and the quotas back if no sandbox was entered. Sets the report's decision; where a hook denies, that
   // becomes a denial, the exit status 77, and the output is taken out. Once for each admission; later calls do nothing. Answers what the hook said
-  // where one denied: then the caller may be shown nothing of what came of the call.
+  // where one denied: then the caller may be shown no output of the call. (How it ended and what it used the report says.)
   using Withheld = std::optional<Withholding>;
   Withheld finish(const Admission& admission, RunReport& report);
   [[nodiscard]] Withheld finish(const Admission& admission, std::string_view outcome, Entered entered);

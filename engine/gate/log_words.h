@@ -19,7 +19,7 @@ std::string without_quotes(std::string_view text);
 // hook's, or names.
 std::string words_for_log(const policy::Decision& decision, const ToolCall& call, const std::vector<std::string>& plain_arguments);
 
-// The error of a run of `call`: whole where it is the host's and quotes no value, as that is what an operator has to mend.
+// The error of a run of `call`. A value may be shortened, resolved or escaped in it, so none is looked for.
 std::string words_for_log(const Error& error, const ToolCall& call, const std::vector<std::string>& plain_arguments);
 
 }  // namespace wardenv::engine

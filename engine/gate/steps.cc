@@ -170,6 +170,7 @@ bool Steps::take_approval(Judging& judging) {
   Decision& decision = judging.admission.decision;
   if (decision.effect != Effect::kRequireApproval) return true;
   if (!decision.approval) return judging.no(decision.rule, "the rule asks for an approval without saying which");
+  if (!judging.call.unaskable.empty()) return judging.no(decision.rule, "a person would have to agree to it, and can't be asked: " + judging.call.unaskable);
   auto store = stores_.approvals();
   if (!store) return notice("approvals", store.error()), judging.broken("approvals can't be read");
   const policy::ApprovalCall call = approval_call(judging);

@@ -105,6 +105,13 @@ Status check_program(const std::string& path) {
 
 namespace {
 
+// A script that an interpreter is given, say.
+Status check_argument(const std::string& argument) {
+  struct stat status {};
+  const bool is_open = argument.starts_with('/') && ::stat(argument.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IWOTH) != 0;
+  return is_open ? Status(fail(ErrorCode::kHost, "a file that it is called with can be written by everybody", "chmod o-w " + argument)) : Status();
+}
+
 Result<Program> Program::start(const std::vector<std::string>& argv, int in, int out) {
   Start start;
   std::vector<char*> arguments;
@@ -115,6 +122,7 @@ Result<Program> Program::start(const std::vector<std::string>& argv, int in, int
   char* environment[] = {path, language, nullptr};
   pid_t pid = -1;
   WARDENV_TRY(check_program(argv[0]));
+  for (const std::string& argument : argv) WARDENV_TRY(check_argument(argument));
   int error = start.prepare(in, out);
   if (error == 0) error = ::posix_spawn(&pid, argv[0].c_str(), &start.actions, &start.attributes, arguments.data(), environment);
   if (error != 0) return fail_errno(ErrorCode::kHost, "it can't be started", error);

@@ -12,7 +12,8 @@ namespace wardenv::engine::hooks {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-// Who can write the program of a hook decides what we allow. Error kHost: it is not there, everybody may write it, or it is neither root's nor ours.
+// Whoever can write the program of a hook decides what we allow. Error kHost: it is not there, everybody may write it, or it is neither root's nor
+// ours. (A group that may write it, and who may write its folder, are its owner's choice, as for a policy's file.)
 Status check_program(const std::string& path);
 
 // What `argv` writes to its standard output, with `input` on its standard input. Its folder is "/", its environment PATH and LANG, its standard

@@ -309,8 +309,8 @@ class ApprovedRuns(unittest.TestCase):
         plain = ["--no-venv", "--workspace", self.project]
         options = [*plain, "--stdin", "null"]
         run = self.run_it(plain, "sh")
-        self.assertEqual((run.status, run.report["decision"]["effect"]), (125, "deny"), run)
-        self.assertIn("--stdin null", run.report["error"]["hint"])
+        self.assertEqual((run.status, run.report["decision"]["effect"]), (77, "deny"), run)
+        self.assertIn("--stdin null", run.report["decision"]["reason"])
         self.assertEqual(json.loads(execute([WARDENV, "approvals", "list", "--json"], env=self.env).stdout), [])   # nobody is asked in vain
         self.approved(options, "sh")
         argv = [WARDENV, "run", "--policy", self.policy, *plain, "--", "sh"]
@@ -318,7 +318,7 @@ class ApprovedRuns(unittest.TestCase):
             file.write(b"touch ran; echo SEEN")
             file.seek(0)
             done = execute(argv, env=self.env, stdin=file)
-        self.assertEqual((done.returncode, b"SEEN" in done.stdout), (125, False), done)
+        self.assertEqual((done.returncode, b"SEEN" in done.stdout), (77, False), done)
         self.assertFalse(os.path.exists(os.path.join(self.project, "ran")))
         self.assertEqual(self.run_it(options, "sh").status, 0)   # the control: what was approved, with no input
 

@@ -181,7 +181,9 @@ class ProgramTest(HookTest):
         for mode, word in ((0o757, "written by everybody"), (0o777, "written by everybody")):
             os.chmod(path, mode)
             self.assert_denied(self.run_with([allows]), word)
+            self.assert_denied(self.run_with([{**allows, "run": [sys.executable, path]}]), "called with can be written by everybody")
         os.chmod(path, 0o755)
+        self.assert_ran(self.run_with([{**allows, "run": [sys.executable, path]}]))
         if IS_ROOT:
             os.chown(path, 12345, 0)
             self.assert_denied(self.run_with([allows]), "belongs to another user")

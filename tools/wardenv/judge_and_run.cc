@@ -16,25 +16,17 @@ void print_output(const engine::RunReport& report) {
   std::fwrite(report.err.text.data(), 1, report.err.text.size(), stderr);
 }
 
-// A person agrees to what was shown, and what is on standard input was not.
-Status is_shown_whole(const engine::RunRequest& request) {
-  if (request.stdin_mode != engine::StdinMode::kInherit) return {};
-  return fail(ErrorCode::kBadInput, "a call that a person has to agree to can't read our standard input, which nobody was shown",
-              "give --stdin null, and put what the command reads into a file of the workspace or into its arguments");
+// A person agrees to what is shown, and to what can be done.
+std::string why_unaskable(const Status& granted, const engine::RunRequest& request) {
+  if (!granted) return granted.error().message;
+  if (request.stdin_mode != engine::StdinMode::kInherit) return "";
+  return "it reads our standard input, which nobody was shown (give --stdin null, and put what the command reads into a file of the workspace or into its arguments)";
 }
 
 // A count that changes between the two looks can make a denial an allowance, for which nothing was granted ahead.
 Status same_grant(const engine::Admission& foreseen, const engine::Admission& admission) {
   if (foreseen.decision.effect != policy::Effect::kDeny && foreseen.decision.profile == admission.decision.profile) return {};
   return fail(ErrorCode::kInternal, "the policy's answer changed while it was asked for", "try again");
-}
-
-engine::RunReport never_asked(engine::Gate& gate, const engine::ToolCall& call, const Foreseen& foreseen, const Error& error) {
-  const engine::Admission refused = gate.refuse(call, foreseen.admission.decision.rule, error.message);
-  engine::RunReport report = failed(error);
-  report.run_id = refused.run_id;
-  report.decision = engine::refusal(refused).decision;
-  return report;
 }
 
 }  // namespace
@@ -48,16 +40,13 @@ Foreseen foresee(const engine::Gate& gate, engine::ToolCall& call, RunOptions& o
   Foreseen foreseen{.admission = gate.preview(call)};
   const bool denied = foreseen.admission.decision.effect == policy::Effect::kDeny;
   if (!denied) foreseen.granted = grant_to(foreseen.admission, options);
+  call.unaskable = why_unaskable(foreseen.granted, options.request);
   if (!denied) options.request.command = engine::look_up_command(options.request.argv.front(), options.request.venv, call.cwd);
   bind(options.request, call);
   return foreseen;
 }
 
 engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call, const Foreseen& foreseen, RunOptions& options, EngineOrError& engine) {
-  if (foreseen.admission.decision.effect == policy::Effect::kRequireApproval) {   // nobody is asked to agree to what can't be made
-    const Status askable = foreseen.granted ? is_shown_whole(options.request) : foreseen.granted;
-    if (!askable) return never_asked(gate, call, foreseen, askable.error());
-  }
   std::optional<engine::Admission> admission;
   engine::Aside admitting(engine::Gate::takes_time(foreseen.admission) ? engine::Worth::kThread : engine::Worth::kNothing, [&] { admission = gate.admit(call, cancel_descriptor()); });
   const auto admitted = [&]() -> Status {
@@ -66,7 +55,6 @@ engine::RunReport judge_and_run(engine::Gate& gate, const engine::ToolCall& call
   };
   const auto may_enter = [&]() -> Status {
     WARDENV_TRY(admitted());
-    if (engine::Gate::is_approved(*admission)) WARDENV_TRY(is_shown_whole(options.request));
     return same_grant(foreseen.admission, *admission);
   };
   const auto answered = [&] { return admitting.is_done(); };

@@ -216,7 +216,8 @@ int run_with(const Arguments& arguments, Runner runner, ReadOptions read) {
   cancel_fd = wakeup.get();
   catch_signals();
   engine::RunReport report = runner(options);
-  if (report.outcome == engine::Outcome::kCancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
+  const bool cancelled = report.outcome == engine::Outcome::kCancelled && report.exit_status == 128 + SIGKILL;   // and nobody withholds what came of it
+  if (cancelled && caught_signal != 0) report.exit_status = 128 + caught_signal;
   if (options.json) return print_json(report);
   print_end(report, options);
   return report.exit_status;
