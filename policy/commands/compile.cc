@@ -110,6 +110,8 @@ bool Compiler::wrong(const Place& place, std::string message) {
   return false;
 }
 
+void Compiler::warn(const Place& place, std::string message) { findings.push_back({base + place.pointer, std::move(message), 0, 0, Severity::kWarning}); }
+
 bool check_keys(Compiler& compiler, const Json& json, const Place& place, const std::vector<std::string_view>& known) {
   if (!json.is_object()) return compiler.wrong(place, "must be an object");
   bool right = true;

@@ -86,6 +86,7 @@ bool read_regex(Compiler& compiler, const Json& json, const Place& place, ValueR
 bool read_glob(Compiler& compiler, const Json& json, const Place& place, ValueRule& rule) {
   const auto pattern = is_plain_text(json) ? pattern_of_glob(json.get_ref<const std::string&>()) : std::nullopt;
   if (!pattern) return compiler.wrong(place, "must be a glob: * and ? within one folder, ** across folders, [a-z]");
+  if (has_braces(json.get_ref<const std::string&>())) compiler.warn(place, kBracesAreText);
   return compile_pattern(compiler, *pattern, place, rule);
 }
 

@@ -28,6 +28,7 @@ struct Compiler {
 
   // Always false, so that a reader can `return wrong(...)`.
   bool wrong(const Place& place, std::string message);
+  void warn(const Place& place, std::string message);
 };
 
 // Where a value stands decides what it may say.

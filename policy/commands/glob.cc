@@ -25,6 +25,11 @@ std::size_t append_class(std::string& pattern, std::string_view glob) {
 
 }  // namespace
 
+bool has_braces(std::string_view glob) {
+  const std::size_t open = glob.find('{');
+  return open != std::string_view::npos && glob.find('}', open) != std::string_view::npos;
+}
+
 std::optional<std::string> pattern_of_glob(std::string_view glob) {
   std::string pattern;
   while (!glob.empty()) {

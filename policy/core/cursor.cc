@@ -52,13 +52,26 @@ bool Notes::is_left_alone(std::string_view pointer) const {
 void Notes::add(std::string pointer, Place place, std::string message, Severity severity) {
   if (is_left_alone(pointer)) return;
   failed_ = failed_ || severity == Severity::kError;
+  warnings_ += severity == Severity::kWarning ? 1 : 0;
   if (findings_.size() >= kMostFindings) {
     ++dropped_;
-    return;
+    if (severity == Severity::kWarning || !drop_warning()) return;
   }
   const Place found = locate(text_, place);
   findings_.push_back({one_line(std::move(pointer)), one_line(std::move(message)), static_cast<int>(found.line_or_offset),
                        static_cast<int>(found.column), severity});
+}
+
+// Makes room for an error.
+bool Notes::drop_warning() {
+  if (warnings_ == 0) return false;
+  const auto found = std::find_if(findings_.rbegin(), findings_.rend(), [](const Finding& one) { return one.severity == Severity::kWarning; });
+  if (found == findings_.rend()) {
+    warnings_ = 0;
+    return false;
+  }
+  findings_.erase(std::next(found).base());
+  return true;
 }
 
 Findings Notes::finish() {

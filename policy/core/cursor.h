@@ -49,10 +49,12 @@ class Notes {
 
  private:
   [[nodiscard]] bool is_left_alone(std::string_view pointer) const;
+  bool drop_warning();
   std::string_view text_;
   Findings findings_;
   std::set<std::string, std::less<>> alone_;
   std::size_t dropped_ = 0;
+  std::size_t warnings_ = 0;   // at most: whether it is worth looking for one
   bool failed_ = false;
 };
 

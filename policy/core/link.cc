@@ -133,13 +133,20 @@ void check_grant_own(Reading& reading) {
   }
 }
 
+// Each call is compared with the globs one by one, and the loader compares every two of a rank.
+constexpr std::size_t kMostGlobs = 10'000;
+constexpr int kMostOverlaps = 20;
+
 // Most specific first; two of equal rank that some name matches both are an error.
 void sort_globs(Reading& reading, std::vector<std::pair<Place, std::string>>& order) {
   auto& globs = reading.book.globs;
+  if (globs.size() > kMostGlobs) return complain(reading, "/tools", order[kMostGlobs].first, "has more than " + std::to_string(kMostGlobs) + " globs");
+  int overlaps = 0;
   std::stable_sort(globs.begin(), globs.end(), [](const auto& a, const auto& b) { return name_glob_rank(a.first) > name_glob_rank(b.first); });
   for (std::size_t i = 0; i < globs.size(); ++i) {
     for (std::size_t j = i + 1; j < globs.size() && name_glob_rank(globs[j].first) == name_glob_rank(globs[i].first); ++j) {
       if (!name_globs_overlap(globs[i].first, globs[j].first)) continue;
+      if (++overlaps > kMostOverlaps) return complain(reading, "/tools", order[0].first, "more globs match the same names: of the others nothing is said until these are mended");
       const auto place = std::find_if(order.begin(), order.end(), [&](const auto& entry) { return entry.second == globs[j].first; });
       complain(reading, "/tools/" + pointer_token(globs[j].first), place->first,
                "`" + globs[j].first + "` and `" + globs[i].first + "` match the same names and neither is more specific");
@@ -185,6 +192,79 @@ void check_profiles(Reading& reading) {
   }
 }
 
+// Comparing lists of names with `tools` finds slips, not errors: it ends before it takes long.
+constexpr int kMostComparisons = 2'000'000;
+
+void warn(Reading& reading, const std::string& pointer, std::string message) {
+  const Node* node = find_by_pointer(reading.root, pointer);
+  reading.notes.add(pointer, node != nullptr ? node->place : reading.root.place, std::move(message), Severity::kWarning);
+}
+
+// "`a`, `b` and 3 more"
+class SomeNames {
+ public:
+  void add(std::string_view name) {
+    if (count_++ < kShown) names_ += (names_.empty() ? "`" : ", `") + std::string(name) + "`";
+  }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] std::string text() const { return count_ <= kShown ? names_ : names_ + " and " + std::to_string(count_ - kShown) + " more"; }
+
+ private:
+  static constexpr std::size_t kShown = 3;
+  std::string names_{};
+  std::size_t count_ = 0;
+};
+
+std::string_view listed_name(const Entry& entry) { return entry.wildcard ? std::string_view() : std::string_view(entry.name); }
+
+void warn_of_hidden(Reading& reading, int& left) {
+  const NameSet& hide = reading.book.hide;
+  const auto say = [&](const std::string& pointer, const std::string& names) { warn(reading, pointer, "hides " + names + ", which `tools` lists: what is hidden can't be called"); };
+  for (const Entry& entry : reading.entries) {
+    const auto hidden = hide.exact.find(listed_name(entry));
+    if (hidden != hide.exact.end()) say(hidden->second, "`" + entry.name + "`");
+  }
+  for (const auto& [glob, pointer] : hide.globs) {
+    SomeNames names;
+    for (const Entry& entry : reading.entries) {
+      if (--left < 0) return;
+      if (!listed_name(entry).empty() && name_glob_covers(glob, entry.name)) names.add(entry.name);
+    }
+    if (!names.empty()) say(pointer, names.text());
+  }
+}
+
+// Whether an entry lists a tool that the name or glob means.
+bool is_listed(const Reading& reading, std::string_view name, int& left) {
+  if (reading.book.exact.contains(name)) return true;
+  const bool glob = is_name_glob(name);
+  return std::any_of(reading.entries.begin(), reading.entries.end(), [&](const Entry& entry) {
+    const std::string_view listed = listed_name(entry);
+    if (listed.empty() || --left < 0) return left < 0;
+    if (is_name_glob(listed)) return glob ? name_globs_overlap(listed, name) : name_matches(listed, name);
+    return glob && name_matches(name, listed);
+  });
+}
+
+void warn_of_grants(Reading& reading, int& left) {
+  if (reading.document.default_effect != DefaultEffect::kDeny) return;
+  const auto check = [&](const std::string& name, const std::string& pointer) {
+    if (!is_listed(reading, name, left)) warn(reading, pointer, "no entry of `tools` matches `" + name + "`: what is not listed is denied");
+  };
+  for (const auto& [grant, compiled] : reading.book.grants) {
+    if (!compiled.tools) continue;
+    for (const auto& [name, pointer] : compiled.tools->exact) check(name, pointer);
+    for (const auto& [name, pointer] : compiled.tools->globs) check(name, pointer);
+  }
+}
+
+void warn_of_names(Reading& reading) {
+  int left = kMostComparisons;
+  warn_of_hidden(reading, left);
+  warn_of_grants(reading, left);
+  if (left < 0) reading.notes.warning(Cursor{reading.root}, "there are so many globs that not all of `hide` and of the grants' `tools` was compared with `tools`");
+}
+
 bool names_workspace(const PredicateList& list) {
   return std::any_of(list.all.begin(), list.all.end(), [](const Predicate& one) { return one.op == Op::kUnder && one.operand.text.starts_with("{workspace}"); });
 }
@@ -215,6 +295,7 @@ void link(Reading& reading) {
   check_grant_own(reading);
   check_profiles(reading);
   warn_of_places(reading);
+  warn_of_names(reading);
 }
 
 }  // namespace wardenv::policy::core

@@ -106,6 +106,7 @@ std::shared_ptr<const RE2> compile_regex(Reading& reading, const Cursor& at, con
 }
 
 std::shared_ptr<const RE2> compile_glob(Reading& reading, const Cursor& at, const std::string& glob) {
+  if (has_braces(glob)) reading.notes.warning(at, kBracesAreText);
   const auto pattern = pattern_of_glob(glob);
   if (pattern) return compile_regex(reading, at, "(?s)\\A(?:" + *pattern + ")\\z");
   reading.notes.error(at, "not a glob: a `[` is not closed; write `[[]` for the character");

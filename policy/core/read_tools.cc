@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads ToolRules: the entries of `tools` and all_tools; and lists of names such as `hide`.
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "policy/commands/commands.h"
 #include "policy/core/reading.h"
@@ -70,11 +72,20 @@ void read_tool_rule(Reading& reading, const Cursor& at, ToolRule& rule) {
   if (!asks && rule.approval_timeout.count() > 0) reading.notes.error(at, "approval_timeout needs the action `require_approval`");
 }
 
+void warn_of_signs(Notes& notes, std::string pointer, Place place, std::string_view name) {
+  const auto pair = [name](char open, char close) {
+    const std::size_t at = name.find(open);
+    return at != std::string_view::npos && name.find(close, at) != std::string_view::npos;
+  };
+  if (pair('[', ']') || pair('{', '}')) notes.add(std::move(pointer), place, "only `*` and `?` are special in the name of a tool: brackets and braces stand for themselves", Severity::kWarning);
+}
+
 void read_tools(Reading& reading, const Cursor& at) {
   if (!expect(reading.notes, at, Kind::kObject, "an object of tools")) return;
   reading.entries.reserve(at.node.size + 1);
   for (const Member& member : at.node.members()) {
     check_name(reading.notes, at, member, "the name of a tool");
+    warn_of_signs(reading.notes, at.to(member).pointer(), member.place, member.key);
     Entry entry;
     entry.name = member.key;
     entry.place = member.place;
@@ -88,13 +99,13 @@ void read_tools(Reading& reading, const Cursor& at) {
 
 void read_name_list(Reading& reading, const Cursor& at, NameSet& to, std::string_view what) {
   if (!expect(reading.notes, at, Kind::kArray, "a list of names or globs of tools")) return;
+  std::set<std::string, std::less<>> known;
   for (std::size_t i = 0; i < at.node.size; ++i) {
     const Cursor item = at.to(i);
     const auto name = read_name(reading.notes, item, what);
     if (!name) continue;
-    const auto same = [&](const auto& glob) { return glob.first == *name; };
-    const bool known = to.exact.count(*name) > 0 || std::any_of(to.globs.begin(), to.globs.end(), same);
-    if (known) reading.notes.error(item, "`" + *name + "` is listed twice");
+    warn_of_signs(reading.notes, item.pointer(), item.node.place, *name);
+    if (!known.insert(*name).second) reading.notes.error(item, "`" + *name + "` is listed twice");
     else if (is_name_glob(*name)) to.globs.emplace_back(*name, item.pointer());
     else to.exact.emplace(*name, item.pointer());
   }

@@ -85,6 +85,8 @@ void read_rule_rate_limit(Reading& reading, const Cursor& at, const std::string&
 void read_rules(Reading& reading, const Cursor& at, ToolRule& rule);
 void read_tool_rule(Reading& reading, const Cursor& at, ToolRule& rule);
 void read_tools(Reading& reading, const Cursor& at);
+// Warns where the name of a tool looks like a pattern of a shell that knows more signs than ours.
+void warn_of_signs(Notes& notes, std::string pointer, Place place, std::string_view name);
 void read_name_list(Reading& reading, const Cursor& at, NameSet& to, std::string_view what);
 void read_profiles(Reading& reading, const Cursor& at);
 void read_grants(Reading& reading, const Cursor& at);

@@ -17,4 +17,7 @@ int name_glob_rank(std::string_view pattern);
 // Whether some name matches both.
 bool name_globs_overlap(std::string_view one, std::string_view other);
 
+// Whether every name that matches `narrow` (a glob, or a name) matches `wide`. May say no where `wide` has a `?`.
+bool name_glob_covers(std::string_view wide, std::string_view narrow);
+
 }  // namespace wardenv::policy::core
