@@ -106,6 +106,16 @@ class CheckTest(PolicyTest):
                 self.assertEqual((status, out, len(error.splitlines())), (125, "", 1), error)
         self.assertEqual(policy("check", os.path.join(self.folder, "nowhere"))[0], 1)
 
+    def test_only_regular_files_and_standard_input_are_read(self):
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
+        for path in (fifo, self.folder, "/dev/zero"):
+            status, out, _ = policy("check", path)
+            self.assertEqual(status, 1)
+            self.assertIn("is no regular file", out)
+        self.assertEqual(policy("explain", fifo, "--tool", "t")[0], 1)
+        self.assertEqual(policy("check", "-", stdin=json.dumps(documents.SEED).encode()), (0, "-: good\n", ""))
+
     def test_help_has_examples(self):
         for command in ([], ["check"], ["explain"], ["test"], ["presets"], ["schema"], ["scan"]):
             status, out, _ = policy(*command, "--help")
@@ -172,6 +182,30 @@ class ExplainTest(PolicyTest):
                 run = subprocess.run([WARDENV, "run", "--no-venv", "--workspace", workspace, "--policy", path, "--json", "--", "true", name], capture_output=True, timeout=60,
                                      env=environment(state=os.path.join(self.folder, "state")))
                 self.assertEqual((explained["effect"], json.loads(run.stdout)["decision"]["effect"]), (effect, effect), run)
+
+    def test_relative_paths_begin_at_the_folder_of_the_call(self):
+        workspace = os.path.join(self.folder, "ws")
+        os.makedirs(os.path.join(workspace, "in"))
+        rule = {"require": [{"arg": "f", "op": "under", "value": "{workspace}/in"}]}
+        path = self.write("under.json", {"version": "1", "default": "deny", "tools": {"t": rule}})
+        for folder, options, effect in ((None, [], "deny"), ("in", [], "allow"), (workspace + "/in", [], "allow"), (".", [], "deny"), ("in", ["--cwd", workspace], "deny"), ("/etc", [], "deny"), (7, [], "deny"), ("in\0", [], "deny"), ("", [], "deny")):
+            with self.subTest(folder=folder, options=options):
+                arguments = {"f": "x"} | ({} if folder is None else {"current_working_dir": folder})
+                out = policy("explain", path, "--tool", "t", "--workspace", workspace, *options, "--args", json.dumps(arguments), "--json")[1]
+                self.assertEqual(json.loads(out)["effect"], effect)
+                if isinstance(folder, str) and not options:
+                    case = {"tool": "t", "args": arguments, "workspace": workspace, "expect": effect}
+                    self.assertEqual(policy("test", path, self.write("c.json", [case]))[0], 0)
+
+    def test_hooks_are_shown_and_windows_told_as_people_do(self):
+        hooks = [{"name": "a", "event": "before_run", "run": ["true"]}]
+        path = self.write("p.json", {"version": "1", "default": "deny", "hooks": hooks, "tools": {"t": {"limits": [{"counter": "c", "window": "day", "max": 2, "increment_from": "n"}]}}})
+        out = policy("explain", path, "--tool", "t", "--args", '{"n":2}')[1]
+        self.assertIn("  2 of at most 2 in 1 day from ", out)
+        self.assertIn("\n  /hooks/0  not asked by explain\n", out)
+        out = policy("explain", path, "--tool", "t", "--args", '{"n":3}')[1]
+        self.assertIn("deny  /tools/t/limits/0\nreason: the call takes 3, more than quota `c` ever holds: 2 in 1 day\n", out)
+        self.assertNotIn("/hooks/0", out)
 
     def test_a_policy_that_cannot_be_loaded(self):
         status, out, error = policy("explain", self.write("bad.json", "{"), "--tool", "t")

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardenv policy: finds the command below it; arguments and files of all of them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/options/text.h"
 #include "tools/wardenv/policy_commands.h"
@@ -94,18 +100,41 @@ std::optional<PolicyArguments> read_policy_arguments(const PolicyUsage& usage, c
   return read;
 }
 
+namespace {
+
+struct Close {
+  void operator()(std::FILE* file) const {
+    if (file != stdin) std::fclose(file);
+  }
+};
+using File = std::unique_ptr<std::FILE, Close>;
+
+// To open a FIFO would wait for whoever writes to it, and a device may never end.
+Result<File> open_regular(const std::string& path) {
+  if (path == "-") return File(stdin);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return fail_errno(ErrorCode::kNotFound, "`" + path + "`", "name a file that exists and that you can read, or - for standard input");
+  File file(::fdopen(fd, "rb"));
+  struct stat about {};
+  if (file == nullptr || ::fstat(fd, &about) != 0) return fail_errno(ErrorCode::kHost, "`" + path + "`");
+  if (!S_ISREG(about.st_mode)) return fail(ErrorCode::kBadInput, "`" + path + "` is no regular file", "name one, or - for standard input");
+  return file;
+}
+
+}  // namespace
+
 Result<std::string> read_text_file(const std::string& path, std::size_t most) {
-  const auto close = [](std::FILE* file) { return file == stdin ? 0 : std::fclose(file); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rbe"), close);
-  if (file == nullptr) return fail_errno(ErrorCode::kNotFound, "`" + path + "`", "name a file that exists and that you can read, or - for standard input");
+  const auto opened = open_regular(path);
+  if (!opened) return tl::unexpected(opened.error());
+  std::FILE* file = opened->get();
   std::string text;
   std::array<char, 65536> piece;
   std::size_t count = 0;
-  while ((count = std::fread(piece.data(), 1, piece.size(), file.get())) > 0) {
+  while ((count = std::fread(piece.data(), 1, piece.size(), file)) > 0) {
     text.append(piece.data(), count);
     if (text.size() > most) return fail(ErrorCode::kBadInput, "`" + path + "` is larger than " + std::to_string(most) + " bytes");
   }
-  if (std::ferror(file.get()) != 0) return fail_errno(ErrorCode::kHost, "`" + path + "`");
+  if (std::ferror(file) != 0) return fail_errno(ErrorCode::kHost, "`" + path + "`");
   return text;
 }
 
@@ -119,6 +148,15 @@ std::shared_ptr<const policy::Document> load_policy(const std::string& path) {
   if (loaded.document != nullptr) return loaded.document;
   for (const policy::Finding& finding : loaded.findings) std::fprintf(stderr, "%s\n", tools::one_line(policy::to_text(finding, path)).c_str());
   return nullptr;
+}
+
+std::optional<std::string> folder_of_call(const std::string& cwd, const nlohmann::json& arguments, const std::string& workspace) {
+  if (!cwd.empty()) return cwd;
+  const auto argument = arguments.is_object() ? arguments.find("current_working_dir") : arguments.end();
+  if (argument == arguments.end() || !argument->is_string()) return workspace;
+  const std::string& folder = argument->get_ref<const std::string&>();
+  const bool leads_nowhere = folder.empty() || folder.find('\0') != std::string::npos || (workspace.empty() && folder[0] != '/');
+  return leads_nowhere ? std::nullopt : std::optional((std::filesystem::path(workspace) / folder).string());
 }
 
 int print(const std::string& text) {

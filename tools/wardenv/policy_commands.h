@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,11 +49,15 @@ struct PolicyArguments {
 // Reads the arguments; --help is printed and answers none, as a bad argument does: then `status` is the exit status.
 std::optional<PolicyArguments> read_policy_arguments(const PolicyUsage& usage, const Arguments& arguments, int& status);
 
-// The text of a file, or of standard input for "-"; at most `most` bytes.
+// The text of a regular file, or of standard input for "-"; at most `most` bytes.
 Result<std::string> read_text_file(const std::string& path, std::size_t most);
 
 // Loads a policy and says on stderr why it could not; null then.
 std::shared_ptr<const policy::Document> load_policy(const std::string& path);
+
+// Where the relative paths of a call begin: `cwd`; where that is empty the argument `current_working_dir`, itself from `workspace` on; else that.
+// None: the argument is no path.
+std::optional<std::string> folder_of_call(const std::string& cwd, const nlohmann::json& arguments, const std::string& workspace);
 
 int print(const std::string& text);   // to stdout; kCannot where that fails
 

@@ -21,7 +21,7 @@ const PolicyUsage kExplain = {
      {"--grant", "NAME", "who calls"},
      {"--session", "NAME", "in which session"},
      {"--workspace", "DIR", "what {workspace} stands for; default the current folder"},
-     {"--cwd", "DIR", "where relative paths begin; default the workspace"},
+     {"--cwd", "DIR", "where relative paths begin; default the argument current_working_dir, else the workspace"},
      {"--json", "", "the decision as one JSON object"}},
     "  wardenv policy explain policy.yaml --tool run_in_venv --args '{\"command\":\"pytest\",\"args\":[\"-x\"]}'\n"
     "  wardenv policy explain policy.yaml --tool add_package --grant ci --json\n"};
@@ -36,9 +36,15 @@ std::string lines(const std::string& text) { return text.empty() ? "" : text + "
 std::string quota_lines(const policy::Decision& decision) {
   std::string text;
   for (const policy::QuotaUse& use : decision.quotas) {
-    text += "  " + std::to_string(use.amount) + " of at most " + std::to_string(use.max) + " in " + std::to_string(use.window.count()) + " ms from " + use.key + "\n";
+    text += "  " + std::to_string(use.amount) + " of at most " + std::to_string(use.max) + " in " + policy::window_text(use.window) + " from " + use.key + "\n";
   }
   return text.empty() ? "" : "takes\n" + text;
+}
+
+// They are asked where nothing denied, and may still deny.
+void note_hooks(const policy::Document& document, policy::Decision& decision) {
+  if (decision.effect == policy::Effect::kDeny) return;
+  for (const policy::HookSpec& hook : document.hooks) decision.trace.push_back({hook.pointer, "not asked by explain"});
 }
 
 std::string to_text(const policy::Decision& decision) {
@@ -63,13 +69,14 @@ int policy_explain(const Arguments& arguments) {
   if (document == nullptr) return 1;
 
   const std::string workspace = real_folder(read->value("--workspace", "."));
-  const std::string cwd = real_folder(read->value("--cwd", workspace));
+  const std::string cwd = real_folder(folder_of_call(read->value("--cwd"), *parsed, workspace).value_or(""));
   const std::string tool = read->value("--tool");
   const std::string grant = read->value("--grant");
   const std::string session = read->value("--session");
   const policy::ResolvePath in_cwd = engine::path_resolver(cwd);
   const policy::Call call{tool, *parsed, grant, session, cwd, workspace, cwd.empty() ? nullptr : &in_cwd};
-  const policy::Decision decision = policy::authorize(call, *document, policy::NothingUsed(), policy::Trace::kYes);
+  policy::Decision decision = policy::authorize(call, *document, policy::NothingUsed(), policy::Trace::kYes);
+  note_hooks(*document, decision);
   return print(read->has("--json") ? policy::decision_to_json(decision) + "\n" : tools::visible(to_text(decision)));
 }
 

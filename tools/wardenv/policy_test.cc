@@ -20,7 +20,7 @@ const PolicyUsage kTest = {
     "Judges every call in CASES by the policy in FILE and compares. CASES is a list (or an object {cases: LIST}), JSON or YAML, of\n"
     "  {tool, expect: allow|deny|require_approval, args?, rule?, reason?, grant?, session?, workspace?, cwd?, profile?, name?}\n"
     "`rule` is the deciding rule as `explain` shows it, `reason` a part of the reason. Paths are compared as they are written, below /workspace\n"
-    "unless the case says otherwise; quotas are taken as unused. Exit status: 0 where all agree, 1 where one does not.",
+    "unless the case says otherwise, relative ones from cwd, else from the argument `current_working_dir`; quotas are taken as unused. Exit status: 0 where all agree, 1 where one does not.",
     {{"--json", "", "one JSON object on standard output"}},
     "  wardenv policy test policy.yaml cases.yaml\n"};
 
@@ -73,9 +73,10 @@ Outcome try_case(const policy::Document& document, const Json& item, std::size_t
   const std::string grant = text_of(item, "grant");
   const std::string session = text_of(item, "session");
   const std::string workspace = text_of(item, "workspace", "/workspace");
-  const std::string cwd = text_of(item, "cwd", workspace);
+  const auto folder = folder_of_call(text_of(item, "cwd"), arguments, workspace);
+  const std::string cwd = folder ? as_written(workspace, *folder).value_or("") : "";
   const policy::ResolvePath resolve = [&cwd](std::string_view path) { return as_written(cwd, path); };
-  const policy::Call call{tool, arguments, grant, session, cwd, workspace, &resolve};
+  const policy::Call call{tool, arguments, grant, session, cwd, workspace, cwd.empty() ? nullptr : &resolve};
   outcome.wrong = difference(item, policy::authorize(call, document, policy::NothingUsed()));
   return outcome;
 }
