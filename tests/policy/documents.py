@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies that are right, that are wrong, and that only the loader can tell to be wrong. Made from one base each, by one change."""
+import copy
 
 
 def base(**more):
@@ -24,6 +25,18 @@ def older(*rules):
 
 def condition(op, value, path="args.a"):
     return {"name": "r", "conditions": [{"path": path, "op": op, "value": value}]}
+
+
+def grammar(**members):
+    return tool({"commands": {"x": members}})
+
+
+def flag(value, name="-x"):
+    return grammar(flags={name: value})
+
+
+def positional(value):
+    return grammar(positionals=value)
 
 
 def profile(**fields):
@@ -62,6 +75,16 @@ GOOD = [
     base(hooks=[{"name": "h", "event": "after_run", "run": ["/usr/bin/logger", ""], "timeout": "500ms"}, {"name": "i", "event": "before_run", "run": ["prog"]}]),
     base(audit={"plain_arguments": ["command"]}), base(tools={"t": {"profile": "p"}}, profiles={"p": {}}), tool({"commands": {"true": {}}}),
     tool({"commands": {"pytest": {"flags": {"-x": "none", "--maxfail": {"integer": [1, 100]}}, "positionals": {"path_under": "{workspace}"}}}}),
+    tool({"commands": {"a.b+c": {}, "\u00e4": {"preset": "ruff"}}}), grammar(preset="uv", flags={}, subcommands={"run": {"flags": {"-q": "none"}}}),
+    flag("none"), flag("deny"), flag("string"), flag("integer"), flag("none", "-name"), flag("none", "--a.b"), flag("none", "---"), flag("none", "-\u00e9"), flag({"none": True, "max": 2}),
+    flag({"optional": "string", "min": 1}), flag({"optional": {"enum": ["a"]}}), flag({"string": True, "min": 1, "max": 3, "max_length": 9, "allow": ["dash", "dash", "empty"]}),
+    flag({"integer": True}), flag({"integer": [-5, 5]}), flag({"enum": ["a b", "c\td"]}), flag({"enum": ["-", "-a", "@b"], "allow": ["stdin", "dash", "at"]}), flag({"regex": ""}), flag({"glob": "**/*.py"}),
+    positional("string"), positional("integer"), positional([]), positional(["string", {"regex": "a", "min": 2, "max": 3}]), positional({"path_under": "/"}), positional({"path_under": "/a/b.c"}),
+    positional({"path_under": ["{workspace}/a", "/srv/..b"], "until": "::", "max_length": 1048576, "allow": ["colon"]}), positional({"list": {"integer": [0, 9]}, "separator": ":", "allow": []}),
+    positional({"list": "string", "max": 65535, "min": 0}), positional({"any_of": ["integer", {"enum": ["auto"]}, {"all_of": [{"regex": "a"}, {"not": {"glob": "b*"}}]}], "max_length": 5}),
+    positional({"not": {"enum": ["a"]}}), positional({"not": {"regex": "a", "max_length": 3}}), grammar(after_separator={"path_under": "{workspace}"}), grammar(after_separator=["string"]),
+    grammar(subcommands={}), grammar(subcommands={"a": {}, "b-c.d": {"subcommands": {"e": {}}}}, global_flags={"-v": "none"}), grammar(number_flag={"integer": [0, 9], "max_length": 2}),
+    grammar(standalone=["--version", "-h"], end_of_flags=False, interspersed=True, clusters=False), grammar(flags={"-m": "string", "-c": "none"}, after={"-m": {"a": "rest", "": {}, "b c": {"flags": {}}}, "-c": "rest"}),
 ]
 
 # Both refuse these.
@@ -94,6 +117,19 @@ BAD = [
     base(hooks=[{"name": "h", "event": "before_run"}]), base(hooks=[{"name": "h", "event": "before_run", "run": ["/x"], "http": "http://x"}]), base(hooks=[{"name": "h", "event": "during_run", "run": ["/x"]}]),
     base(hooks=[{"event": "before_run", "run": ["/x"]}]), base(hooks=[{"name": "h", "event": "before_run", "run": []}]), base(hooks=[{"name": "h", "event": "before_run", "run": ["a/b"]}]),
     base(hooks=[{"name": "h", "event": "before_run", "http": "https://x"}]), base(audit={"plain": []}), base(audit={"plain_arguments": "command"}), tool({"profile": ""}), tool({"commands": []}), tool({"commands": {"x": 1}}),
+    tool({"commands": {}}), tool({"commands": {"no/slash": {}}}), tool({"commands": {"": {}}}), tool({"commands": {"-x": {}}}), tool({"commands": {"a b": {}}}), tool({"commands": {"..": {}}}), tool({"commands": {"a\n": {}}}),
+    grammar(flag={}), grammar(preset="nosuch"), grammar(preset=1), grammar(flags=[]), flag("none", "x"), flag("none", "-"), flag("none", "--"), flag("none", "--a=b"), flag("none", "-a b"), flag("nothing"), flag(True), flag({}),
+    flag({"none": False}), flag({"none": True, "max_length": 1}), flag({"none": True, "string": True}), flag({"optional": "none"}), flag({"optional": {"string": True, "max": 1}}), flag({"optional": "string", "allow": []}),
+    flag({"string": False}), flag({"string": True, "integer": True}), flag({"integer": [1]}), flag({"integer": ["1", "2"]}), flag({"integer": [1.5, 2]}), flag({"enum": []}), flag({"enum": "a"}), flag({"enum": [""]}), flag({"enum": ["a", "a"]}),
+    flag({"enum": ["a\n"]}), flag({"regex": 1}), flag({"glob": ""}), flag({"string": True, "min": -1}), flag({"string": True, "min": 65536}), flag({"string": True, "max": 0}), flag({"string": True, "max_length": 0}),
+    flag({"string": True, "max_length": 1048577}), flag({"string": True, "allow": ["nul"]}), flag({"string": True, "allow": "dash"}), flag({"string": True, "separator": ","}), flag({"string": True, "until": ":"}), flag({"string": True, "most": 1}),
+    positional("none"), positional("deny"), positional({"none": True}), positional({"optional": "string"}), positional(["none"]), positional({"path_under": "a"}), positional({"path_under": "/a/"}), positional({"path_under": "/a//b"}),
+    positional({"path_under": "/a/../b"}), positional({"path_under": "{home}/a"}), positional({"path_under": "{workspace}/"}), positional({"path_under": "{workspace}a"}), positional({"path_under": []}), positional({"list": "none"}),
+    positional({"list": {"string": True, "min": 1}}), positional({"list": "string", "separator": ""}), positional({"any_of": []}), positional({"any_of": "string"}), positional({"any_of": ["string"], "allow": ["dash"]}),
+    positional({"all_of": [{"string": True, "max": 1}]}), positional({"not": "string"}), positional({"not": {"path_under": "/"}}), positional({"not": {"any_of": ["string"]}}), grammar(number_flag="integer"), grammar(number_flag={"integer": True}),
+    grammar(number_flag={"integer": [-1, 5]}), grammar(number_flag={"regex": "1"}), grammar(standalone="--version"), grammar(standalone=["version"]), grammar(subcommands=[]), grammar(subcommands={"-a": {}}), grammar(subcommands={"": {}}),
+    grammar(subcommands={"a b": {}}), grammar(subcommands={"a": "rest"}), grammar(subcommands={"a": {"flgs": {}}}), grammar(flags={"-m": "string"}, after={"-m": "others"}), grammar(flags={"-m": "string"}, after={"-m": {"a": 1}}),
+    grammar(after=[]), grammar(clusters=1), grammar(end_of_flags="no"), grammar(interspersed=None),
 ]
 
 # A schema can't tell; the loader does.
@@ -102,5 +138,34 @@ LOADER_ONLY = [
     predicate("regex", "("), tool({"profile": "nowhere"}), base(grants={"g": {"profile": "nowhere"}}), base(tools={"ab*": {}, "a*b": {}}), limit(window="367d"),
     tool({"limits": [{"counter": "c", "window": 60, "max": 1}, {"counter": "c", "window": "minute", "max": 2}]}), older(condition("lte", 5, "state.t.nobody")), predicate("exists", True, "a.*"),
     base(hooks=[{"name": "h", "event": "before_run", "run": ["/x"]}, {"name": "h", "event": "after_run", "run": ["/x"]}]), base(grants={"g": {"token_sha256": "ab" * 32}, "h": {"token_sha256": "AB" * 32}}),
-    profile(env=["A=1", "A=2"]), profile(mounts=[{"source": "/a", "target": "/x"}, {"source": "/b", "target": "/x"}]), tool({"commands": {"no/slash": {}}}), tool({"commands": {"x": {"flags": {"x": "none"}}}}),
+    profile(env=["A=1", "A=2"]), profile(mounts=[{"source": "/a", "target": "/x"}, {"source": "/b", "target": "/x"}]), grammar(after={"-m": "rest"}), flag({"regex": "("}), flag({"glob": "[a"}), flag({"enum": ["-a"]}), flag({"integer": [2, 1]}), flag({"string": True, "min": 3, "max": 2}),
+    positional([{"string": True, "min": 0, "max": 2}, "string"]), grammar(positionals="string", subcommands={"a": {}}),
 ]
+
+
+def places(value, found):
+    """Every object and list in the value, from the top down."""
+    if isinstance(value, (dict, list)):
+        found.append(value)
+        for inner in list(value.values()) if isinstance(value, dict) else value:
+            places(inner, found)
+    return found
+
+
+def mutated(document, random):
+    """The document with one or two things in its rule of `t` taken out, replaced or added; what with is taken from documents that are right."""
+    made = copy.deepcopy(document)
+    for _ in range(random.randint(1, 2)):
+        inside = places(made["tools"]["t"], [])
+        place = random.choice(inside)
+        other = copy.deepcopy(random.choice(places(random.choice(GOOD[-50:])["tools"], [])))
+        value = random.choice([other, other, 0, 1, -1, 2.0, "", "none", "string", "integer", "rest", "-a", "/a", "{workspace}", True, False, None, [], {}, ["string"], [1, 2]])
+        if isinstance(place, list):
+            place.insert(random.randint(0, len(place)), value)
+            continue
+        keys = sorted({key for one in inside + places(other, []) if isinstance(one, dict) for key in one} | {"min", "max", "allow", "until"})
+        if place and random.random() < 0.5:
+            place.pop(random.choice(sorted(place)))
+        else:
+            place[random.choice(keys)] = value
+    return made

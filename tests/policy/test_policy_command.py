@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from random import Random
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import documents  # noqa: E402
@@ -278,6 +279,29 @@ class SchemaTest(PolicyTest):
         for some, expected in ((documents.GOOD, True), (documents.BAD, False), (documents.LOADER_ONLY, True)):
             for document, accepted in zip(some, accepts(some)):
                 self.assertEqual(accepted, expected, json.dumps(document))
+
+    def loaded(self, some):
+        """Whether the loader takes each of the documents."""
+        paths = [self.write(f"{index}.json", document) for index, document in enumerate(some)]
+        return [report["valid"] for report in json.loads(policy("check", "--json", *paths, S="secret", WARDENV_WEBHOOK_SECRET="secret")[1])["files"]]
+
+    def test_the_schema_knows_the_presets(self):
+        names = [preset["name"] for preset in json.loads(policy("presets", "--json")[1])["presets"]]
+        self.assertEqual(self.schema["$defs"]["grammar"]["properties"]["preset"]["enum"], names)
+
+    def test_the_schema_is_never_stricter_than_the_loader(self):
+        accepts = self.validator()
+        names = self.schema["$defs"]["grammar"]["properties"]["preset"]["enum"]
+        presets = [documents.tool({"commands": {"x": json.loads(policy("presets", name)[1])}}) for name in names]
+        self.assertEqual(accepts(presets), [True] * len(presets))
+        random = Random(5)
+        grammars = [document for document in documents.GOOD + documents.BAD if isinstance(document, dict) and "commands" in json.dumps(document)]
+        made = [documents.mutated(random.choice(grammars + presets), random) for _ in range(1500)]
+        taken = self.loaded(made)
+        self.assertGreater(sum(taken), 100)
+        self.assertGreater(len(taken) - sum(taken), 100)
+        for document, accepted, good in zip(made, accepts(made), taken):
+            self.assertTrue(accepted or not good, json.dumps(document))
 
     def test_json_and_yaml_are_one(self):
         for document in documents.GOOD[:40]:
