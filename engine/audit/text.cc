@@ -59,9 +59,8 @@ bool is_date(std::string_view text) {
 std::string audit_line_text(std::string_view line) {
   const Json record = line.size() < audit::kMaxLineBytes ? Json::parse(line, nullptr, false) : Json();
   if (!record.is_object()) return "(no record) " + made_visible(line);
-  const std::string verdict = member(record, "decision") + member(record, "outcome");
   std::string text = member(record, "time") + "  " + member(record, "seq") + "  " + member(record, "event");
-  for (const std::string& part : {verdict, member(record, "exit_code"), member(record, "tool")}) text += part.empty() ? "" : "  " + part;
+  for (const std::string& part : {member(record, "decision"), member(record, "outcome"), member(record, "exit_code"), member(record, "tool")}) text += part.empty() ? "" : "  " + part;
   text += " ";
   for (const auto& [name, value] : record.items()) {
     if (std::find(std::begin(kPlaced), std::end(kPlaced), name) == std::end(kPlaced)) text += " " + word(Json(name)) + "=" + word(value);

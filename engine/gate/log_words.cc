@@ -17,6 +17,20 @@ bool are_all_plain(const Json& arguments, const std::vector<std::string>& plain)
   });
 }
 
+// In a grammar's words values are escaped, so that a backtick ends one (policy/commands/text.h).
+std::string without_each_quote(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t begin = text.find('`');
+    out += text.substr(0, begin);
+    if (begin == std::string_view::npos) return out;
+    out += "`…`";
+    const std::size_t end = text.find('`', begin + 1);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string without_quotes(std::string_view text) {
@@ -27,8 +41,10 @@ std::string without_quotes(std::string_view text) {
 }
 
 std::string words_for_log(const policy::Decision& decision, const ToolCall& call, const std::vector<std::string>& plain_arguments) {
-  const bool ours = decision.rule.find("/commands/") != std::string::npos || decision.rule.ends_with("/commands") || decision.rule == "(malformed call)";
-  return ours && !are_all_plain(arguments_of(call), plain_arguments) ? without_quotes(decision.reason) : decision.reason;
+  const bool by_grammar = decision.rule.find("/commands/") != std::string::npos || decision.rule.ends_with("/commands");
+  const bool quotes = by_grammar || decision.rule == "(malformed call)";
+  if (!quotes || are_all_plain(arguments_of(call), plain_arguments)) return decision.reason;
+  return by_grammar ? without_each_quote(decision.reason) : without_quotes(decision.reason);
 }
 
 std::string words_for_log(const Error& error, const ToolCall& call, const std::vector<std::string>& plain_arguments) {

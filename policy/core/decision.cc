@@ -31,7 +31,7 @@ std::string window_text(std::chrono::milliseconds window) {
 }
 
 std::string never_fits(const QuotaUse& use) {
-  const std::string why = "the call takes " + std::to_string(use.amount) + ", more than quota `" + use.counter + "` ever holds: " + std::to_string(use.max) + " in " + window_text(use.window);
+  const std::string why = "the call takes more than quota `" + use.counter + "` ever holds: " + std::to_string(use.max) + " in " + window_text(use.window);
   return use.reason.empty() ? why : use.reason + ": " + why;
 }
 

@@ -55,8 +55,10 @@ bool is_older_document(const Node& root) {
   const Node* tools = root.find("tools");
   if (tools == nullptr || tools->kind != Kind::kObject || tools->size == 0) return false;
   const auto known = [&](const Member& member) { return std::find(kKnown.begin(), kKnown.end(), member.key) != kKnown.end(); };
-  const auto older = [](const Member& tool) {
-    return tool.value.kind == Kind::kObject && tool.value.size == 1 && tool.value.members()[0].key == "rules";
+  const auto describes = [](const Member& field) { return field.key == "rules" || field.key == "description" || field.key == "reason"; };
+  const auto older = [&](const Member& tool) {
+    if (tool.value.kind != Kind::kObject || tool.value.find("rules") == nullptr) return false;
+    return tool.value.size == 1 || (tool.key == "*" && std::all_of(tool.value.members().begin(), tool.value.members().end(), describes));
   };
   return std::all_of(root.members().begin(), root.members().end(), known) && std::all_of(tools->members().begin(), tools->members().end(), older);
 }

@@ -76,6 +76,8 @@ class AuditTest(unittest.TestCase):
                 self.assertIn("sekret", json.dumps(run.report))   # the control: the caller is told
         with open(self.log, encoding="utf-8") as file:
             self.assertNotIn("sekret", re.sub(r'"program":"[^"]*"', "", file.read()))
+        reasons = [record["reason"] for record in self.records() if record.get("decision") == "deny"]
+        self.assertTrue(all("`…`" in reason and len(reason) > 15 for reason in reasons), reasons)
         write(audit={"plain_arguments": ["command", "args", "current_working_dir"]})
         self.assertEqual(self.run_it("echo", "a", "sekret-four").status, 77)
         self.assertIn("sekret-four", self.records()[-1]["reason"])

@@ -316,7 +316,7 @@ class CancelledTest(HookTest):
             self.assertFalse(eventually(lambda: started.poll() is not None or is_gone(pids[0]), 0.3), "it was not heard")
         self.let_go()
         run = self.end_of(started)
-        self.assertEqual((run.status, run.report["outcome"], run.report["stdout"]), (130, "cancelled", ""), run)
+        self.assertEqual((run.status, run.report["outcome"], run.report["stdout"]), (77, "cancelled", ""), run)
         self.assertIn("secret", run.report["stderr"])
         self.assertIn("a hook withholds the output: secret", self.records()[-1]["reason"])
 

@@ -200,7 +200,7 @@ TEST_CASE("limits: increment_from takes a non-negative integer and nothing else"
   const auto document = with_rule(R"({"limits":[{"counter":"c","window":"day","max":100,"increment_from":"n"}]})");
   CHECK(judge(*document, "t", R"({"n":5})").quotas.at(0).amount == 5);
   CHECK(judge(*document, "t", R"({"n":0})").quotas.at(0).amount == 0);
-  CHECK_THAT(judge(*document, "t", R"({"n":18446744073709551615})").reason, Contains("takes 18446744073709551615, more than"));
+  CHECK_THAT(judge(*document, "t", R"({"n":18446744073709551615})").reason, Contains("takes more than quota `c` ever holds"));
   for (const char* bad : {"{}", R"({"n":-1})", R"({"n":1.5})", R"({"n":1.0})", R"({"n":"5"})", R"({"n":null})", R"({"n":[5]})", R"({"n":true})"}) {
     const Decision decision = judge(*document, "t", bad);
     CHECK(verdict(decision) == "deny /tools/t/limits/0");
@@ -311,7 +311,7 @@ TEST_CASE("a call that takes more than a quota ever holds is denied without aski
   CHECK(verdict(*document, "t", R"({"n":5})") == "require_approval /tools/t/action");
   const Decision never = judge(*document, "t", R"({"n":6})");
   CHECK(verdict(never) == "deny /tools/t/limits/0");
-  CHECK(never.reason == "the call takes 6, more than quota `c` ever holds: 5 in 1 day");
+  CHECK(never.reason == "the call takes more than quota `c` ever holds: 5 in 1 day");
   CHECK(never.quotas.empty());
   CHECK_FALSE(never.approval);
   Decision reserved = judge(*document, "t", R"({"n":5})");

@@ -123,7 +123,7 @@ TEST_CASE("form A: an amount that is more than a condition on its counter ever l
   CHECK(verdict(*large, "t", R"({"n":100})") == "allow /tools/t");
   const Decision never = judge(*large, "t", R"({"n":101})");
   CHECK(verdict(never) == "deny /tools/t/rules/0/conditions/0");
-  CHECK(never.reason == "too much for a day: the call takes 101, more than quota `c` ever holds: 100 in 1 day");
+  CHECK(never.reason == "too much for a day: the call takes more than quota `c` ever holds: 100 in 1 day");
   const auto fixed = load(rule("{name: r, conditions: [{path: state.t.c, op: lt, value: 3}], state: {counter: c, window: hour, increment: 3}}"), Format::kYaml);
   CHECK(verdict(*fixed, "t") == "deny /tools/t/rules/0/conditions/0");
 }
