@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/core/authorize.h"
@@ -54,7 +54,7 @@ std::string decision_document() {
   Json tool = rules(100);
   tool["commands"] = Json::parse(kCommands);
   tool["limits"] = Json::array({{{"counter", "run_in_venv_rate"}, {"window", "minute"}, {"max", 10}, {"scope", "grant"}}});
-  return Json{{"version", "1"}, {"default", "deny"}, {"tools", {{"run_in_venv", tool}}}}.dump();
+  return Json{{"version", "1"}, {"default", "deny"}, {"tools", {{"run_in_venv", tool}}}, {"grants", {{"agent", Json::object()}}}}.dump();
 }
 
 std::string load_document_text(int tools, int count) {
@@ -66,9 +66,9 @@ std::string load_document_text(int tools, int count) {
 
 std::shared_ptr<const policy::Document> load_or_die(const std::string& text) {
   policy::Loaded loaded = policy::load_document(text, policy::Format::kJson);
+  if (loaded.document != nullptr) return loaded.document;
   for (const policy::Finding& finding : loaded.findings) std::fprintf(stderr, "%s\n", policy::to_text(finding, "bench").c_str());
-  if (loaded.document == nullptr) std::exit(1);
-  return loaded.document;
+  std::exit(1);
 }
 
 double microseconds(Clock::time_point since) { return std::chrono::duration<double, std::micro>(Clock::now() - since).count(); }
@@ -110,19 +110,26 @@ Json line(const char* what, const char* unit, const Summary& summary) {
 }  // namespace
 
 int main_of_policy(int argc, char** argv) {
-  const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-  if (argc > 2 || (argc == 2 && !json)) return std::fputs("usage: wardenv-bench-policy [--json]\n", stderr), 2;
+  const std::vector<std::string_view> options(argv + 1, argv + argc);
+  const auto given = [&](std::string_view name) { return std::find(options.begin(), options.end(), name) != options.end(); };
+  const bool json = given("--json");
+  const bool quick = given("--quick");
+  if (options.size() != std::size_t{json} + std::size_t{quick}) {
+    std::fputs("usage: wardenv-bench-policy [--json] [--quick]\n  --quick   a few rounds: whether it runs, no figures to believe\n", stderr);
+    return 2;
+  }
+  const int decisions = quick ? 100 : 200'000;
   const auto document = load_or_die(decision_document());
-  const auto seed = load_or_die(R"({"version":"1","default":"deny","tools":{"run_in_venv":{"limits":[{"counter":"c","window":"minute","max":10,"scope":"grant"}]}}})");
+  const auto seed = load_or_die(R"({"version":"1","default":"deny","tools":{"run_in_venv":{"limits":[{"counter":"c","window":"minute","max":10,"scope":"grant"}]}},"grants":{"agent":{}}})");
   const char* good = R"({"current_working_dir":"/srv/app","command":"pytest","args":["-x","--maxfail=3","tests/unit"],"timeout":60,"env":{"mode":"safe","user":"me"}})";
   const char* bad = R"({"current_working_dir":"/srv/app","command":"pytest","args":["-x","-p","evil"],"timeout":60,"env":{"mode":"safe","user":"me"}})";
   const std::string large = load_document_text(1000, 100);
   Json all = Json::array();
-  all.push_back(line("decision, seed document", "us", time_decisions(*seed, good, policy::Effect::kAllow, 200'000)));
-  all.push_back(line("decision, 100 rules and a grammar, allowed", "us", time_decisions(*document, good, policy::Effect::kAllow, 200'000)));
-  all.push_back(line("decision, 100 rules and a grammar, denied by the grammar", "us", time_decisions(*document, bad, policy::Effect::kDeny, 200'000)));
-  all.push_back(line("load, 1 tool x 100 rules", "ms", time_loading(load_document_text(1, 100), 200)));
-  all.push_back(line("load, 1000 tools x 100 rules", "ms", time_loading(large, 15)));
+  all.push_back(line("decision, seed document", "us", time_decisions(*seed, good, policy::Effect::kAllow, decisions)));
+  all.push_back(line("decision, 100 rules and a grammar, allowed", "us", time_decisions(*document, good, policy::Effect::kAllow, decisions)));
+  all.push_back(line("decision, 100 rules and a grammar, denied by the grammar", "us", time_decisions(*document, bad, policy::Effect::kDeny, decisions)));
+  all.push_back(line("load, 1 tool x 100 rules", "ms", time_loading(load_document_text(1, 100), quick ? 2 : 200)));
+  all.push_back(line("load, 1000 tools x 100 rules", "ms", time_loading(large, quick ? 1 : 15)));
   if (json) return std::puts(all.dump(2).c_str()) < 0 ? 1 : 0;
   std::printf("%-58s %5s %9s %9s %9s %9s\n", "", "", "min", "p50", "p90", "p99");
   for (const Json& one : all) {

@@ -47,9 +47,8 @@ Result<engine::ToolCall> call_of(const RunOptions& options) {
   const engine::RunRequest& request = options.request;
   auto workspace = engine::resolve_path(request.workspace);
   if (!workspace) return fail(ErrorCode::kNotFound, "workspace " + workspace.error().message, "name a folder that exists, for example --workspace .");
-  std::string cwd = workspace->real;
-  if (request.cwd) cwd = request.cwd->starts_with('/') ? *request.cwd : cwd + "/" + *request.cwd;
-  auto real = engine::resolve_path(cwd);
+  auto real = workspace;
+  if (request.cwd) real = engine::resolve_path(request.cwd->starts_with('/') ? *request.cwd : workspace->real + "/" + *request.cwd);
   if (!real) return fail(ErrorCode::kNotFound, "--cwd " + real.error().message, "name a folder of the workspace, or leave out --cwd to start at its top");
   engine::ToolCall call = call_as_asked(options, real->real);
   call.cwd = real->real;
