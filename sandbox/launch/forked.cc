@@ -3,10 +3,12 @@
 #include "sandbox/launch/forked.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/base/ids.h"
@@ -36,8 +38,18 @@ void rename_process(char** argv) {
 // A terminal sends its signals to a whole group, and this one is told by its front end. Both set it, as shells do: whoever comes first.
 void lead_group_of_its_own(pid_t pid) { (void)setpgid(pid, pid); }
 
+// What was sent to the old group while we were still in it is for the front end, which has it, too. Waits for us only where the front end has blocked it.
+void forget_what_waits() {
+  sigset_t all;
+  sigfillset(&all);
+  const timespec now{};
+  while (sigtimedwait(&all, nullptr, &now) > 0) {
+  }
+}
+
 [[noreturn]] void become_launcher(int socket, char** argv) {
   lead_group_of_its_own(0);
+  forget_what_waits();
   rename_process(argv);
   wipe(environ);
   const int null = open("/dev/null", O_RDWR);
