@@ -31,14 +31,15 @@ std::string without_each_quote(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
+// Where they are not: from the first backtick to the last.
 std::string without_quotes(std::string_view text) {
   const std::size_t first = text.find('`');
   if (first == std::string_view::npos) return std::string(text);
   const std::size_t last = text.rfind('`');
   return std::string(text.substr(0, first)) + "`…`" + std::string(text.substr(last + 1));
 }
+
+}  // namespace
 
 std::string words_for_log(const policy::Decision& decision, const ToolCall& call, const std::vector<std::string>& plain_arguments) {
   const bool by_grammar = decision.rule.find("/commands/") != std::string::npos || decision.rule.ends_with("/commands");

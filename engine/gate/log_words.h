@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "engine/gate/gate.h"
@@ -11,9 +10,6 @@
 #include "sandbox/base/error.h"
 
 namespace wardenv::engine {
-
-// From the first backtick to the last: `…`. A value may hold backticks itself.
-std::string without_quotes(std::string_view text);
 
 // The reason of a decision about `call`. The grammars of commands, and who can't read a call, word theirs from values; all else is the policy's, a
 // hook's, or names.

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "engine/trusted.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace wardenv::engine {
@@ -19,9 +20,7 @@ Status check(const std::string& path, const struct stat& status, std::size_t max
   const std::string quoted = "`" + path + "`";
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kBadInput, quoted + " is not a regular file", kNameOne);
   if (static_cast<std::size_t>(status.st_size) > max_bytes) return fail(ErrorCode::kBadInput, quoted + " is larger than " + std::to_string(max_bytes) + " bytes");
-  if ((status.st_mode & S_IWOTH) != 0) return fail(ErrorCode::kBadInput, quoted + " can be written by everybody", "chmod o-w " + path);
-  if (status.st_uid != 0 && status.st_uid != ::geteuid()) return fail(ErrorCode::kBadInput, quoted + " belongs to another user", "chown it to the user that runs wardenv, or to root");
-  return {};
+  return check_trusted(status, ErrorCode::kBadInput, quoted, path);
 }
 
 Result<std::string> read_all(int fd, const std::string& path, std::size_t max_bytes) {

@@ -16,6 +16,7 @@
 #include <iterator>
 #include <optional>
 
+#include "engine/trusted.h"
 #include "sandbox/base/unique_fd.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -98,9 +99,7 @@ class Program {
 Status check_program(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) < 0) return fail_errno(ErrorCode::kHost, "it can't be started");
-  if ((status.st_mode & S_IWOTH) != 0) return fail(ErrorCode::kHost, "its program can be written by everybody", "chmod o-w " + path);
-  if (status.st_uid != 0 && status.st_uid != ::geteuid()) return fail(ErrorCode::kHost, "its program belongs to another user", "chown it to the user that runs wardenv, or to root");
-  return {};
+  return check_trusted(status, ErrorCode::kHost, "its program", path);
 }
 
 namespace {

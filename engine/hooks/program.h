@@ -12,8 +12,7 @@ namespace wardenv::engine::hooks {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-// Whoever can write the program of a hook decides what we allow. Error kHost: it is not there, everybody may write it, or it is neither root's nor
-// ours. (A group that may write it, and who may write its folder, are its owner's choice, as for a policy's file.)
+// Error kHost: it is not there, or not to be trusted (engine/trusted.h).
 Status check_program(const std::string& path);
 
 // What `argv` writes to its standard output, with `input` on its standard input. Its folder is "/", its environment PATH and LANG, its standard

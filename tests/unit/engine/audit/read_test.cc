@@ -79,6 +79,7 @@ TEST_CASE("audit text: one line of printable ASCII, whatever is in the log") {
                                  std::string("[]"), std::string("{\"a\x1b\":1}"), std::string("{\"\\u001b\":{\"\\n\":\"\\r\"}}"), std::string()}) {
     for (const char c : engine::audit_line_text(line)) CHECK((c >= ' ' && c <= '~'));
   }
+  CHECK(engine::audit_line_text(R"({"seq":3,"time":"T","event":"finish","decision":"deny","outcome":"exited","exit_code":0,"tool":"t","hash":"h"})").starts_with("T  3  finish  deny  exited  0  t"));
   CHECK(engine::audit_line_text(R"({"seq":2,"time":"T","event":"admit","run_id":"r","tool":"t","decision":"deny","reason":"a b","hash":"h"})") ==
         "T  2  admit  deny  t  run_id=r reason=\"a b\"");
 }
