@@ -20,6 +20,7 @@
 #include "engine/report_json.h"
 #include "sandbox/base/unique_fd.h"
 #include "tools/wardenv/relay.h"
+#include "tools/wardenv/signals.h"
 
 extern "C" const char __executable_start, etext;   // the linker's (end(3))
 
@@ -39,17 +40,8 @@ void note_signal(int number) {
   wake(cancel_fd);
 }
 
-constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP};
 constexpr int kIgnored[] = {SIGPIPE, SIGXFSZ};   // an audit log that may not grow refuses the run
 void (*before[std::size(kEnding) + std::size(kIgnored)])(int);   // a program begins with no handlers of its own (execve(2))
-
-// Who holds them back is the `wardenv` that we were (hold_signals()), or a parent that forgot that its children inherit that.
-void block_ending(int how) {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int number : kEnding) ::sigaddset(&set, number);
-  ::sigprocmask(how, &set, nullptr);
-}
 
 void catch_signals() {
   struct sigaction action {};
@@ -64,7 +56,7 @@ void catch_signals() {
   std::for_each(std::begin(kEnding), std::end(kEnding), set);
   action.sa_handler = SIG_IGN;
   std::for_each(std::begin(kIgnored), std::end(kIgnored), set);
-  block_ending(SIG_UNBLOCK);
+  block_ending(SIG_UNBLOCK);   // of main(), of the `wardenv` that we were, or of a parent that forgot that its children inherit that
 }
 
 int print_json(const engine::RunReport& report) {

@@ -2,7 +2,6 @@
 // wardenv, the program that people start. Most runs it does itself, small as it is; for all else it becomes wardenv-cli or
 // wardenv-serve. For every run it first forks the launcher, which makes its first namespaces meanwhile.
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "sandbox/launch/forked.h"
 #include "tools/wardenv/commands.h"
 #include "tools/wardenv/run_here.h"
+#include "tools/wardenv/signals.h"
 
 namespace wardenv::cli {
 namespace {
@@ -31,13 +31,6 @@ bool has_option(int argc, char** argv, std::initializer_list<std::string_view> n
     }
   }
   return false;
-}
-
-void hold_ending_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
 // A guess that saves the look at the options; run_here() looks closer. (Without run_here(), as for sanitizers, nobody asks.)
@@ -100,7 +93,7 @@ int main(int argc, char** argv) {
     become(argc > 1 && strcmp(argv[1], "serve") == 0 ? "wardenv-serve" : "wardenv-cli", argv);
     return kCannot;
   }
-  hold_ending_signals();   // until a run catches them, in this program or the next
+  block_ending(SIG_BLOCK);   // until a run catches them, in this program or the next
   const auto launcher = wardenv::launch::fork_launcher(argv);
 #ifndef WARDENV_RUN_BY_CLI
   if (launcher.pid > 0 && !is_configured(argc, argv)) run_here(argc, argv, launcher);

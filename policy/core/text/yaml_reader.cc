@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "policy/commands/text.h"
 #include "policy/core/cursor.h"
 #include "policy/core/text/tree.h"
-#include "sandbox/base/utf8.h"
 
 namespace wardenv::policy::core {
 namespace {
@@ -61,16 +61,6 @@ bool looks_like_json_number(std::string_view text) {
   return all_digits(text);
 }
 
-// yaml-cpp 0.7 makes one byte of the escapes for U+0085 and U+00A0.
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = decode_utf8(text, at).length;
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
-}
-
 // A collection whose end has not been seen. Members wait with their key; the elements of an array have none.
 struct Open {
   Node node;
@@ -103,7 +93,8 @@ class Builder final : public YAML::EventHandler {
     const bool is_key = wants_key();
     if (is_key) key(mark, text);
     note_masked_in(text);
-    if (!is_utf8(text)) note(place_of(mark), "an escape that is no UTF-8 then: write \\xa0 for \\_ and \\x85 for \\N", true);
+    // yaml-cpp 0.7 makes one byte of the escapes for U+0085 and U+00A0.
+    if ((oddities_of(text) & kHasInvalidUtf8) != 0) note(place_of(mark), "an escape that is no UTF-8 then: write \\xa0 for \\_ and \\x85 for \\N", true);
     if (!plain && tag != "!" && !tag.empty()) note(place_of(mark), "tags are not taken: quote a value to make it a string", true);
     if (is_key && plain && text == "<<") note(place_of(mark), "merge keys are not taken: write the values out", true);
     if (is_key) return;
