@@ -10,4 +10,10 @@ namespace wardenv::policy {
 // the document, regular expressions of RE2, globs of equal rank) only the loader refuses.
 std::string_view document_schema();
 
+namespace core {
+
+// Its definitions of `commands` and all that stands below, as members of `$defs`, each with a comma behind it.
+std::string_view commands_schema();
+
+}  // namespace core
 }  // namespace wardenv::policy
