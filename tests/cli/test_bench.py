@@ -6,7 +6,7 @@ import unittest
 from wardenv_testing import WARDENV, environment, execute
 
 FOLDER = os.path.dirname(os.path.realpath(WARDENV))
-BENCHES = {"policy": (["--quick"], b"100 rules and a grammar"), "quota": (["--seconds", "0.1"], b"sqlite + audit"), "audit": (["--milliseconds", "20"], b""),
+BENCHES = {"policy": (["--quick"], b"100 rules and a grammar"), "quota": (["--seconds", "0.1"], b"sqlite + audit"), "audit": (["--milliseconds", "20"], b"append, on disk"),
            "judged": (["--rounds", "2"], b"policy, durable quota, audit log")}
 
 
@@ -24,9 +24,13 @@ class BenchTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn(word, self.run_it("wardenv-bench-" + name, *options))
 
-    def test_the_peers_are_run_beside(self):
-        out = self.run_it("wardenv-bench", "--parts", "latency", "--rounds", "2", "--only", "exec,wardenv,library")
-        self.assertIn(b"library", out)
+    def test_contestants_are_chosen_by_name(self):
+        out = self.run_it("wardenv-bench", "--parts", "latency", "--rounds", "2", "--only", "exec,wardenv_run,library")
+        for label in (b"plain exec", b"wardenv run", b"wardenv library"):
+            self.assertIn(label, out)
+        wrong = execute([os.path.join(FOLDER, "wardenv-bench"), "--parts", "latency", "--rounds", "2", "--only", "exec,no-such"], env=environment())
+        self.assertNotEqual(wrong.returncode, 0)
+        self.assertIn(b"`no-such`", wrong.stderr)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,20 @@ bool chosen(const Options& options, const Contestant& contestant) {
          std::find(options.only.begin(), options.only.end(), contestant.name) != options.only.end();
 }
 
+// A name that is wrong would be a contestant that is missing unnoticed.
+void check_names(const Options& options, const std::vector<Contestant>& all) {
+  for (const std::string& name : options.only) {
+    if (std::any_of(all.begin(), all.end(), [&](const Contestant& item) { return item.name == name; })) continue;
+    std::string names;
+    for (const Contestant& item : all) names += " " + item.name;
+    std::exit(complain({ErrorCode::kBadInput, "--only: there is no contestant `" + name + "`", "there are:" + names, 0}));
+  }
+}
+
 std::vector<Contestant> contestants_of(const Options& options, const Site& site, Result<engine::Engine>& engine) {
   std::vector<Contestant> all = program_contestants(site, options.wardenv);
   all.insert(all.begin() + 2, engine ? library_contestant(*engine, site) : absent_library(engine.error()));
+  check_names(options, all);
   std::erase_if(all, [&](const Contestant& item) { return !chosen(options, item); });
   self_check(all, site.errors());
   for (const Contestant& item : all) {
